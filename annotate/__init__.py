@@ -1,0 +1,1 @@
+"""4A: which pictures to label, the labels as Label Studio gave them, and what they are worth."""

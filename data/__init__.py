@@ -1,0 +1,1 @@
+"""Pictures and files: the lowest floor, which knows neither `annotate` nor `train`."""

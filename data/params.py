@@ -1,0 +1,209 @@
+"""params.yaml as frozen, typed values; what is unknown, missing or out of range is refused by name.
+
+python -m data.params        checks the whole file, every recipe in it, and says nothing if it is well
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from data.errors import UserError, nearest, run
+
+PARAMS = Path("params.yaml")
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**32)]
+Rate: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Annotate(_Group):
+    """Which pictures to label."""
+
+    source: str = Field(description="data/sample, or a folder of pictures")
+    pictures: Count = Field(description="how many pictures, at least 1")
+    seed: Seed = Field(description="a whole number; another seed chooses other pictures")
+
+
+class Prepare(_Group):
+    """Which pictures to train and test on."""
+
+    source: Literal["sample", "cifar10"] = Field(description="sample or cifar10")
+
+
+class SmallEpochs(_Group):
+    """Some first epochs on shrunken pictures."""
+
+    epochs: Count = Field(description="how many epochs")
+    size: int = Field(ge=8, le=32, multiple_of=4, description="the picture's side in pixels")
+
+
+class Train(_Group):
+    """One training run: the network, the schedule, the optimiser and the augmentation."""
+
+    seed: Seed = Field(description="a whole number")
+    depth: int = Field(ge=11, description="layers of ResNet v2, 9 n + 2: 56 is the published one")
+    epochs: Count = Field(description="how many times each picture is seen")
+    max_steps: int = Field(ge=0, description="stop after so many steps; 0 for the whole schedule")
+    batch: Count = Field(description="pictures a step")
+    validation: int = Field(ge=0, description="how many pictures to hold out of train and watch each epoch")
+    watch_test: bool = Field(description="true to watch the test pictures instead, as the published run did")
+    progressive: tuple[SmallEpochs, ...] = Field(
+        strict=False, description="a list of {epochs: N, size: PIXELS}, or []"
+    )
+    start_lr: Rate = Field(description="learning rate at the first step")
+    max_lr: Rate = Field(description="learning rate at the peak")
+    final_lr: Rate = Field(description="learning rate at the end")
+    rise_epochs: Rate = Field(description="epochs from start_lr up to max_lr")
+    fall_epochs: Rate = Field(description="epochs from max_lr down to final_lr")
+    lr_changes: Literal["step", "epoch"] = Field(description="step or epoch")
+    momentum: Share = Field(description="momentum where the learning rate is lowest")
+    momentum_at_peak: Share = Field(description="momentum where the learning rate is max_lr")
+    nesterov: bool = Field(description="true or false")
+    weight_decay: Rate = Field(description="on the weights of convolutions and of the dense layer")
+    label_smoothing: Share = Field(description="probability spread over all classes")
+    bn_momentum: float = Field(gt=0, le=1, description="weight of the newest batch in the running statistics")
+    flip: Literal["none", "random", "alternating"] = Field(description="none, random or alternating")
+    shift: float = Field(ge=0, le=16, description="largest shift in pixels")
+    shift_by: Literal["pixel", "subpixel"] = Field(description="pixel or subpixel")
+    shift_fill: Literal["edge", "reflect"] = Field(description="edge or reflect")
+    cutout: int = Field(ge=0, le=32, description="side of the square that is blanked, in pixels; 0 for none")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Train:
+        problems = {
+            f"depth is {self.depth}; expected 9 n + 2, as 11, 20, 29, 38, 47, 56, 110": (self.depth - 2) % 9,
+            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected at most epochs, "
+            f"{self.epochs}": self.rise_epochs + self.fall_epochs > self.epochs,
+            f"progressive has {self.small_epochs} epochs; expected at most epochs, {self.epochs}": (
+                self.small_epochs > self.epochs
+            ),
+            "watch_test is true and validation is not 0; expected one of them": (
+                self.watch_test and self.validation
+            ),
+            f"nesterov needs a momentum above 0, found {min(self.momentum, self.momentum_at_peak):g}": (
+                self.nesterov and not min(self.momentum, self.momentum_at_peak)
+            ),
+            f"max_lr is {self.max_lr:g}; expected at least start_lr and final_lr": (
+                self.max_lr < max(self.start_lr, self.final_lr) or not self.max_lr
+            ),
+        }
+        for problem, found in problems.items():
+            if found:
+                raise ValueError(problem)
+        return self
+
+    @property
+    def small_epochs(self) -> int:
+        """How many epochs run on shrunken pictures."""
+        return sum(part.epochs for part in self.progressive)
+
+
+class Recipe(_Group):
+    """A named way to train, with the pictures it takes."""
+
+    prepare: Prepare
+    train: Train
+
+
+class Params(_Group):
+    """The whole of params.yaml."""
+
+    recipe: str = Field(description="the name of one of the recipes")
+    annotate: Annotate
+    recipes: dict[str, Recipe]
+
+    @property
+    def chosen(self) -> Recipe:
+        """The recipe that `recipe` names."""
+        return self.recipes[self.recipe]
+
+
+GROUPS: dict[str, type[BaseModel]] = {
+    "annotate": Annotate,
+    "prepare": Prepare,
+    "train": Train,
+    "progressive": SmallEpochs,
+}
+
+
+def load(path: Path = PARAMS) -> Params:
+    """Read and check params.yaml.
+
+    Raises `UserError` for the first thing that is wrong, anywhere in the file: a typing mistake in a
+    recipe shows before that recipe is run.
+    """
+    raw = _read(path)
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(path, raw, error) from None
+    if params.recipe not in params.recipes:
+        raise UserError(
+            f"{path}: recipe is {params.recipe!r}, which is not one of the recipes",
+            nearest(params.recipe, params.recipes),
+        )
+    return params
+
+
+def _read(path: Path) -> Any:
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such file in {Path.cwd().name}/",
+            "run the command in the repository's top folder.",
+        ) from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise UserError(f"{path}: not readable as YAML: {problem}", "mend it at the line named.") from None
+
+
+def _explain(path: Path, raw: Any, error: ValidationError) -> UserError:
+    """Say the first of the problems in the words of the file; an unknown name goes first.
+
+    A misspelt name is both unknown and, under its right name, missing: the former is what the user did.
+    """
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    problem = problems[0]
+    place = problem["loc"]
+    name = ".".join(str(part) for part in place)
+    group = _group(place)
+    if problem["type"] == "extra_forbidden":
+        return UserError(f"{path}: {name} is not a parameter", nearest(str(place[-1]), group.model_fields))
+    if problem["type"] == "value_error":
+        dot = "." if name else ""
+        return UserError(
+            f"{path}: {name}{dot}{problem['ctx']['error']}", "the comments in the file give units."
+        )
+    field = group.model_fields.get(str(place[-1])) if place else None
+    description = (field and field.description) or "see the comments in the file"
+    if problem["type"] == "missing":
+        return UserError(f"{path}: {name} is missing", f"add it: {description}.")
+    rule = problem["msg"].removeprefix("Input should be ")
+    return UserError(f"{path}: {name} is {problem['input']!r}; expected {rule}", f"it means: {description}.")
+
+
+def _group(place: tuple[int | str, ...]) -> type[BaseModel]:
+    """Return the group of parameters that the last part of a path belongs to."""
+    named = [GROUPS[part] for part in place[:-1] if isinstance(part, str) and part in GROUPS]
+    outer = Recipe if len(place) > 2 else Params
+    return named[-1] if named else outer
+
+
+def main() -> None:
+    """Check params.yaml, every recipe in it."""
+    load()
+
+
+if __name__ == "__main__":
+    run(main)

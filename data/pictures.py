@@ -1,0 +1,68 @@
+"""A set of labelled pictures in memory, and as the file that the trainer reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from data.errors import UserError
+from data.files import write_bytes
+
+SIDE = 32  # pixels
+SPLITS = ("train", "test")
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Labelled pictures of one split, in ascending order of their official index.
+
+    images: uint8, N x 3 x 32 x 32, red, green, blue; labels: uint8, N, positions in `CLASSES`;
+    indices: int64, N, positions in the official train (0 to 49,999) or test set (0 to 9,999);
+    files: N names that the pictures have in the official batches.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+    files: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> Pictures:
+        """Return the pictures at the given positions of this set."""
+        files = tuple(self.files[row] for row in rows)
+        return Pictures(self.images[rows], self.labels[rows], self.indices[rows], files)
+
+    def save(self, path: Path) -> None:
+        """Write images, labels and indices as safetensors; the file names go into the index table."""
+        tensors: dict[str, NDArray[Any]] = {
+            "images": np.ascontiguousarray(self.images),
+            "labels": self.labels,
+            "indices": self.indices,
+        }
+        write_bytes(path, save(tensors, {"classes": json.dumps(CLASSES)}))
+
+
+def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
+    """Read images (N x 3 x 32 x 32), labels (N) and official indices (N) that `Pictures.save` wrote.
+
+    Raises `UserError` if the file is missing, cut short or something else.
+    """
+    hint = 'make it anew with "dvc repro -f prepare".'
+    try:
+        with safe_open(path, "numpy") as file:
+            return file.get_tensor("images"), file.get_tensor("labels"), file.get_tensor("indices")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file", hint) from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a file of prepared pictures ({error})", hint) from None

@@ -1,0 +1,88 @@
+"""Progress with the time left: a live bar on a terminal, a plain line now and then on a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+PIPE_SECONDS = 15.0  # between two plain lines: a log of an hour stays readable
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people say it: `45 s`, `12 min`, `1 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+class Task:
+    """A piece of long work that tells how far it is: `advance(n)`, with a note on the latest state."""
+
+    def __init__(self, what: str, total: float, unit: str, done: float = 0) -> None:
+        """Name the work, its size in units (`pictures`, `MB`) and what was done before it started."""
+        self.what, self.total, self.unit = what, total, unit
+        self.done = self.before = done
+        self.started = self.shown = time.monotonic()
+
+    def advance(self, n: float, note: str = "") -> None:
+        """Count n more units as done."""
+        self.done += n
+        now = time.monotonic()
+        if now - self.shown >= PIPE_SECONDS:
+            self.shown = now
+            self._show(now - self.started, note)
+
+    def _show(self, seconds: float, note: str) -> None:
+        left = seconds * (self.total - self.done) / max(self.done - self.before, 1e-9)
+        note = f"  {note}" if note else ""
+        print(
+            f"{self.what}  {self.done:.0f}/{self.total:.0f} {self.unit}{note}  {clock(left)} left", flush=True
+        )
+
+
+class LiveTask(Task):
+    """The same on a terminal: one line that is drawn anew and disappears when the work is done."""
+
+    def __init__(self, bar: Progress, what: str, total: float, unit: str, done: float = 0) -> None:
+        """Draw on the given bar."""
+        super().__init__(what, total, unit, done)
+        self.bar = bar
+        self.row = bar.add_task(what, total=total, completed=int(done), unit=unit, note="")
+
+    def advance(self, n: float, note: str = "") -> None:
+        """Count n more units as done."""
+        self.done += n
+        self.bar.update(self.row, completed=self.done, note=note)
+
+
+@contextmanager
+def progress(what: str, total: float, unit: str, done: float = 0) -> Iterator[Task]:
+    """Open a piece of work; lines printed meanwhile appear above the bar."""
+    console = Console()
+    if not console.is_terminal:
+        yield Task(what, total, unit, done)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}  {task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield LiveTask(bar, what, total, unit, done)
+
+
+def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:
+    """Yield the items and count each as one unit of progress."""
+    with progress(what, total, unit) as task:
+        for item in items:
+            yield item
+            task.advance(1)

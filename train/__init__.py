@@ -1,0 +1,1 @@
+"""4B: ResNet v2 on CIFAR-10 with super-convergence, and what the trained network can do."""
