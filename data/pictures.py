@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -42,6 +43,11 @@ class Pictures:
         """Return the pictures at the given positions of this set."""
         files = tuple(self.files[row] for row in rows)
         return Pictures(self.images[rows], self.labels[rows], self.indices[rows], files)
+
+    def table(self, split: str) -> pd.DataFrame:
+        """Return what the pictures are, a row each: split, official index, class, file name."""
+        labels = [CLASSES[label] for label in self.labels]
+        return pd.DataFrame({"split": split, "index": self.indices, "label": labels, "file": self.files})
 
     def save(self, path: Path) -> None:
         """Write images, labels and indices as safetensors; the file names go into the index table."""
