@@ -1,0 +1,38 @@
+# A virtual environment in .venv and the commands that need it. `make` alone lists them.
+# Any Python from 3.10 to 3.13 will do: make PYTHON=python3.12 repro
+PYTHON ?= python3
+BIN := .venv/bin
+# Stages run `python`: that of the environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help env repro test lint lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+env: .venv/ready ## make the environment, or renew it
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14) and "error: needs Python 3.10 to 3.13, found " + sys.version.split()[0] + "\nhint: make PYTHON=python3.12 repro")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+repro: env ## run the stages that have changed: label, prepare, train, evaluate
+	$(BIN)/python -m data.params
+	$(BIN)/dvc repro
+
+test: env ## run the tests; CIFAR10_DIR=... for those on the full set
+	$(BIN)/python -m pytest
+
+lint: env ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+lock: ## pin the newest versions in constraints.txt (needs uv)
+	uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --upgrade pyproject.toml --output-file constraints.txt
+
+clean: ## remove the environment, checkpoints, caches; labels and DVC's cache stay
+	rm -rf .venv train/checkpoints .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	find annotate data train tests -name __pycache__ -prune -exec rm -rf {} +

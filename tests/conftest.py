@@ -1,0 +1,63 @@
+"""What tests of several rooms need: the repository, a small workspace with real pictures, the full CIFAR-10."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data import pictures, sample
+from tests.tiny import ROOT, TINY, write_params
+
+
+@pytest.fixture(scope="session")
+def full_cifar10() -> Path:
+    """Return the folder of the official batches, or skip."""
+    folder = os.environ.get("CIFAR10_DIR")
+    if not folder:
+        pytest.skip("CIFAR10_DIR is not set: no full CIFAR-10 here")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def few() -> pictures.Pictures:
+    """Return 80 real pictures, eight of each class."""
+    return sample.choose(sample.read("train", ROOT / "data/sample"), 8)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, few: pictures.Pictures, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder, the current one, in which the training of seconds can run."""
+    write_params(tmp_path, **TINY)
+    for split in pictures.SPLITS:
+        few.save(tmp_path / f"data/cifar10/{split}.safetensors")
+    few.table("test").to_csv(tmp_path / "data/cifar10/index.csv", index=False)
+    (tmp_path / "train").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def stage(workspace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `python -m MODULE` in the workspace."""
+
+    def run(module: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", module]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            command, cwd=workspace, env=environment, capture_output=True, text=True, check=False, **options
+        )
+
+    return run
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    """Return random numbers that are the same in every run."""
+    return np.random.default_rng(20)

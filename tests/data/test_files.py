@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import resource
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data import files
+from data.errors import UserError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(content=JSON)
+def test_json_comes_back_and_does_not_depend_on_the_order_of_keys(
+    tmp_path_factory: pytest.TempPathFactory, content: object
+) -> None:
+    path = tmp_path_factory.mktemp("json") / "a.json"
+    files.write_json(path, content)
+    first = path.read_bytes()
+    assert json.loads(first) == content
+    files.write_json(path, json.loads(first))
+    assert path.read_bytes() == first
+
+
+def test_a_metric_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "metrics.json", {"accuracy": math.nan})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_end_in_line_feeds_only(tmp_path: Path) -> None:
+    files.write_csv(tmp_path / "a.csv", pd.DataFrame({"a": [1, 2]}))
+    assert (tmp_path / "a.csv").read_bytes() == b"a\n1\n2\n"
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.atomic(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    files.write_text(folder / "old.csv", "old")
+    with files.atomic(folder) as part:
+        files.write_text(part / "new.csv", "new")
+        assert (folder / "old.csv").exists()
+    assert [path.name for path in folder.iterdir()] == ["new.csv"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    files.write_text(folder / "old.csv", "old")
+    with pytest.raises(RuntimeError), files.atomic(folder) as part:
+        files.write_text(part / "new.csv", "new")
+        raise RuntimeError
+    assert [path.name for path in folder.rglob("*")] == ["old.csv"]
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    files.write_text(path, "old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # the kernel refuses larger files
+    try:
+        with pytest.raises(UserError, match=r"model\.safetensors: cannot be written") as caught:
+            files.write_bytes(path, b"x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "repeat the command" in caught.value.hint
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_errors_are_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="elsewhere") as caught, files.atomic(tmp_path / "a"):
+        raise OSError(errno.ENOTCONN, "elsewhere")
+    assert caught.value.errno == errno.ENOTCONN
+
+
+@given(content=st.binary(max_size=5000))
+def test_digest_is_that_of_the_content(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("digest") / "file"
+    path.write_bytes(content)
+    assert files.digest(path, "sha256") == hashlib.sha256(content).hexdigest()

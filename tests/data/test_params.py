@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data import params
+from data.errors import UserError
+from tests.tiny import ROOT
+
+TEXT = (ROOT / "params.yaml").read_text()
+
+
+def change(old: str, new: str) -> str:
+    """Return the repository's params.yaml with its first `old` replaced."""
+    assert old in TEXT
+    return TEXT.replace(old, new, 1)
+
+
+def test_the_committed_file_is_valid_and_has_the_four_recipes() -> None:
+    loaded = params.load(ROOT / "params.yaml")
+    assert set(loaded.recipes) == {"quick", "original", "fast", "best"}
+    assert loaded.recipe == "quick"
+    assert {recipe.train.depth for recipe in loaded.recipes.values()} == {56}
+
+
+WRONG = {
+    "misspelt": (
+        change("max_lr: 0.4", "max_lrr: 0.4"),
+        "recipes.quick.train.max_lrr is not a parameter",
+        "did you mean max_lr?",
+    ),
+    "misspelt where nothing is near": (
+        change("cutout: 0", "xyz: 0"),
+        "recipes.quick.train.xyz is not a parameter",
+        "known are: batch, bn_momentum",
+    ),
+    "misspelt group": (
+        change("annotate:", "anotate:"),
+        "anotate is not a parameter",
+        "did you mean annotate?",
+    ),
+    "misspelt group of a recipe": (
+        change("    train:", "    trian:"),
+        "recipes.quick.trian is not a parameter",
+        "did you mean train?",
+    ),
+    "misspelt in a list": (
+        change("          size: 16", "          siz: 16"),
+        "recipes.quick.train.progressive.0.siz is not a parameter",
+        "did you mean size?",
+    ),
+    "missing": (
+        change("      batch: 64", "      # batch"),
+        "recipes.quick.train.batch is missing",
+        "add it: pictures a step.",
+    ),
+    "wrong type": (
+        change("seed: 1", "seed: one"),
+        "recipes.quick.train.seed is 'one'; expected a valid integer",
+        "a whole number",
+    ),
+    "a string that other YAML readers take for a number": (
+        change("weight_decay: 0.0005", "weight_decay: '5e-4'"),
+        "recipes.quick.train.weight_decay is '5e-4'; expected a valid number",
+        "on the weights",
+    ),
+    "not among the choices": (
+        change("flip: alternating", "flip: sometimes"),
+        "recipes.quick.train.flip is 'sometimes'; expected 'none', 'random' or 'alternating'",
+        "none, random or alternating",
+    ),
+    "no epochs": (
+        change("epochs: 7", "epochs: 0"),
+        "recipes.quick.train.epochs is 0; expected greater than or equal to 1",
+        "how many times",
+    ),
+    "negative learning rate": (
+        change("max_lr: 0.4", "max_lr: -0.4"),
+        "recipes.quick.train.max_lr is -0.4; expected greater than or equal to 0",
+        "learning rate at the peak",
+    ),
+    "infinite learning rate": (
+        change("max_lr: 0.4", "max_lr: .inf"),
+        "recipes.quick.train.max_lr is inf; expected a finite number",
+        "learning rate at the peak",
+    ),
+    "a depth that the family does not have": (
+        change("depth: 56", "depth: 57"),
+        "recipes.quick.train.depth is 57; expected 9 n + 2",
+        "comments",
+    ),
+    "a cycle longer than the run": (
+        change("fall_epochs: 5.25", "fall_epochs: 6"),
+        "recipes.quick.train.rise_epochs + fall_epochs is 7.75; expected at most epochs, 7",
+        "comments",
+    ),
+    "more small epochs than epochs": (
+        change("- epochs: 6", "- epochs: 8"),
+        "recipes.quick.train.progressive has 8 epochs; expected at most epochs, 7",
+        "comments",
+    ),
+    "a peak that is none": (
+        change("start_lr: 0.0", "start_lr: 0.5"),
+        "recipes.quick.train.max_lr is 0.4; expected at least start_lr",
+        "comments",
+    ),
+    "two sets to watch": (
+        change("watch_test: false", "watch_test: true"),
+        "recipes.quick.train.watch_test is true and validation is not 0",
+        "comments",
+    ),
+    "Nesterov without momentum": (
+        change("momentum: 0.9", "momentum: 0.0"),
+        "recipes.quick.train.nesterov needs a momentum above 0, found 0",
+        "comments",
+    ),
+    "unknown recipe": (
+        change("recipe: quick", "recipe: quik"),
+        "recipe is 'quik', which is not one of the recipes",
+        "did you mean quick?",
+    ),
+    "the same name twice": (
+        change("      batch: 64", "      seed: 2\n      batch: 64"),
+        "found duplicate key",
+        "line",
+    ),
+    "not YAML": ("recipe: [quick", "not readable as YAML", "line"),
+    "empty": ("", "is None; expected", "comments"),
+}
+
+
+@pytest.mark.parametrize(("text", "what", "hint"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_named_with_its_place_and_a_way_out(
+    tmp_path: Path, text: str, what: str, hint: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        params.load(path)
+    assert what in caught.value.what
+    assert caught.value.what.startswith(str(path))
+    assert hint in caught.value.hint
+
+
+def test_a_missing_file_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"params\.yaml: no such file") as caught:
+        params.load()
+    assert "top folder" in caught.value.hint
+
+
+def test_values_cannot_be_changed() -> None:
+    loaded = params.load(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        loaded.recipe = "best"  # type: ignore[misc]

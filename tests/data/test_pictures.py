@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import pictures
+from data.errors import UserError
+from data.pictures import Pictures
+
+
+def test_saved_pictures_come_back(tmp_path: Path, few: Pictures) -> None:
+    few.save(tmp_path / "a.safetensors")
+    for loaded, saved in zip(
+        pictures.load(tmp_path / "a.safetensors"), (few.images, few.labels, few.indices), strict=True
+    ):
+        assert loaded.dtype == saved.dtype
+        assert np.array_equal(loaded, saved)
+
+
+def test_the_same_pictures_are_the_same_bytes(tmp_path: Path, few: Pictures) -> None:
+    few.save(tmp_path / "a")
+    few.take(np.arange(len(few))).save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_table_says_what_the_pictures_are(few: Pictures) -> None:
+    row = few.table("train").iloc[0]
+    assert row.to_dict() == {
+        "split": "train",
+        "index": 0,
+        "label": "frog",
+        "file": "leptodactylus_pentadactylus_s_000004.png",
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not tensors", b"\xff" * 100])
+def test_a_file_that_is_something_else_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "train.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train\.safetensors: not a file of prepared pictures") as caught:
+        pictures.load(path)
+    assert "dvc repro -f prepare" in caught.value.hint
+
+
+def test_a_file_cut_short_or_missing_is_named(tmp_path: Path, few: Pictures) -> None:
+    path = tmp_path / "train.safetensors"
+    with pytest.raises(UserError, match="no such file"):
+        pictures.load(path)
+    few.save(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match="not a file of prepared pictures"):
+        pictures.load(path)

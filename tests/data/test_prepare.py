@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data import pictures, prepare
+from tests.tiny import ROOT
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the repository's sample, as the current one."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/sample").symlink_to(ROOT / "data/sample")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def choose(source: str) -> None:
+    """Write params.yaml with this source of pictures."""
+    text = (ROOT / "params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("source: sample", f"source: {source}"))
+
+
+def test_the_sample_becomes_tensors_and_an_index(repository: Path) -> None:
+    choose("sample")
+    prepare.main()
+    images, labels, indices = pictures.load(prepare.OUT / "train.safetensors")
+    assert (images.shape, images.dtype) == ((5000, 3, 32, 32), np.uint8)
+    index = pd.read_csv(prepare.OUT / "index.csv")
+    train = index[index["split"] == "train"]
+    assert train["index"].tolist() == indices.tolist()
+    assert train["label"].tolist() == [pictures.CLASSES[label] for label in labels]
+    assert list(index.columns) == ["split", "index", "label", "file"]
+
+
+def test_twice_gives_the_same_bytes(repository: Path) -> None:
+    choose("sample")
+    runs = []
+    for _ in range(2):
+        prepare.main()
+        runs.append({path.name: path.read_bytes() for path in prepare.OUT.iterdir()})
+    assert runs[0] == runs[1]
+
+
+def test_the_full_set_has_all_pictures_in_official_order(full_cifar10: Path, repository: Path) -> None:
+    choose("cifar10")
+    prepare.main()
+    for split, count in (("train", 50_000), ("test", 10_000)):
+        images, labels, indices = pictures.load(prepare.OUT / f"{split}.safetensors")
+        assert images.shape == (count, 3, 32, 32)
+        assert indices.tolist() == list(range(count))
+        assert np.bincount(labels).tolist() == [count // 10] * 10

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from data import progress
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (3599, "1 h 00 min"),
+        (3900, "1 h 05 min"),
+        (90000, "25 h 00 min"),
+    ],
+)
+def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
+    assert progress.clock(seconds) == said
+
+
+def test_on_a_pipe_a_plain_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.progress("reading", 100, "pictures") as task:
+        for _ in range(4):
+            now[0] += 10
+            task.advance(20, "loss 1.5")
+    assert capsys.readouterr().out == (
+        "reading  40/100 pictures  loss 1.5  30 s left\nreading  80/100 pictures  loss 1.5  10 s left\n"
+    )
+
+
+def test_the_time_left_counts_only_what_was_done_since_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.progress("training", 100, "steps", done=80) as task:
+        now[0] += 20
+        task.advance(10)
+    assert capsys.readouterr().out == "training  90/100 steps  20 s left\n"
+
+
+def test_on_a_terminal_a_bar_that_disappears(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(progress, "Console", lambda: Console(file=screen, force_terminal=True, width=100))
+    assert list(progress.track("abc", "counting", 3, "letters")) == ["a", "b", "c"]
+    assert "counting" in screen.getvalue()
+    assert "3/3 letters" in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[2K")  # the line is cleared at the end

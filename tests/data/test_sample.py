@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data import cifar10, sample
+from data.errors import UserError
+from data.pictures import CLASSES, SPLITS
+from tests.tiny import ROOT
+
+FOLDER = ROOT / "data/sample"
+
+
+@pytest.mark.parametrize(("split", "count", "last"), [("train", 5000, 5392), ("test", 1000, 1193)])
+def test_each_class_has_its_first_pictures(split: str, count: int, last: int) -> None:
+    pictures = sample.read(split, FOLDER)
+    assert pictures.images.shape == (count, 3, 32, 32)
+    assert np.bincount(pictures.labels).tolist() == [count // 10] * 10
+    assert np.all(np.diff(pictures.indices) > 0)
+    assert pictures.indices[-1] == last
+
+
+def test_the_sample_stays_below_14_mb() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 14e6
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_sample_is_bit_equal_to_the_official_pictures(full_cifar10: Path, split: str) -> None:
+    official = cifar10.read(full_cifar10, split)
+    ours = sample.read(split, FOLDER)
+    assert np.array_equal(ours.images, official.images[ours.indices])
+    assert np.array_equal(ours.labels, official.labels[ours.indices])
+    assert ours.files == tuple(official.files[index] for index in ours.indices)
+
+
+def test_making_it_again_gives_the_same_bytes(
+    full_cifar10: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sample.main()
+    made = {path.name: path.read_bytes() for path in Path("data/sample").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in FOLDER.iterdir()}
+
+
+@given(rows=st.integers(1, 4), columns=st.integers(1, 4))
+def test_a_sheet_is_cut_into_the_pictures_that_it_was_made_of(rows: int, columns: int) -> None:
+    images = np.random.default_rng(rows).integers(0, 256, (rows * columns, 3, 32, 32), np.uint8)
+    sheet = sample.to_sheet(images, columns)
+    assert sheet.shape == (rows * 32, columns * 32, 3)
+    assert np.array_equal(sample.from_sheet(sheet, columns), images)
+
+
+def remove_index(folder: Path) -> None:
+    (folder / "index.csv").unlink()
+
+
+def cut_sheet(folder: Path) -> None:
+    path = folder / "test-cat.png"
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def swap_for_other_size(folder: Path) -> None:
+    shutil.copy(folder / "train-cat.png", folder / "test-cat.png")
+
+
+def another_table(folder: Path) -> None:
+    (folder / "index.csv").write_text("a,b\n1,2\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (remove_index, "index.csv: not the sample's index"),
+        (another_table, "index.csv: not the sample's index"),
+        (cut_sheet, "test-cat.png: not a readable sheet"),
+        (swap_for_other_size, "test-cat.png: has 800 x 640 pixels; expected 320 x 320"),
+    ],
+)
+def test_a_damaged_sample_is_named(tmp_path: Path, damage: object, what: str) -> None:
+    folder = tmp_path / "sample"
+    shutil.copytree(FOLDER, folder)
+    assert callable(damage)
+    damage(folder)
+    with pytest.raises(UserError) as caught:
+        sample.read("test", folder)
+    assert what in caught.value.what
+    assert "git checkout data/sample" in caught.value.hint
+
+
+def test_class_names_are_the_ten() -> None:
+    sheets = {path.stem for path in FOLDER.glob("*.png")}
+    assert sheets == {f"{split}-{name}" for split in SPLITS for name in CLASSES}

@@ -1,0 +1,39 @@
+"""A training of seconds, by the parameters of the repository with some of them made small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from data import params
+
+ROOT = Path(__file__).parents[1]
+
+# A training of seconds: the smallest network of the family, small pictures, 20 steps of 16 pictures.
+TINY = {
+    "depth": 11,
+    "epochs": 5,
+    "batch": 16,
+    "validation": 16,
+    "progressive": [{"epochs": 5, "size": 8}],
+    "rise_epochs": 1.0,
+    "fall_epochs": 4.0,
+    "max_lr": 0.1,
+}
+
+
+def write_params(folder: Path, **changes: object) -> None:
+    """Write the repository's params.yaml with changes to the train parameters of its recipe `quick`."""
+    yaml = YAML(typ="safe")
+    values: dict[str, Any] = yaml.load((ROOT / "params.yaml").read_text())
+    values["recipes"]["quick"]["train"] |= changes
+    with (folder / "params.yaml").open("w") as file:
+        yaml.dump(values, file)
+
+
+def tiny(**changes: object) -> params.Train:
+    """Return the parameters of a training of seconds."""
+    train = params.load(ROOT / "params.yaml").recipes["quick"].train
+    return params.Train.model_validate(train.model_dump() | TINY | changes)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from data.pictures import Pictures
+from tests.tiny import tiny
+from train import checkpoint
+from train.checkpoint import Fingerprint
+from train.loop import Trainer
+
+MINE = Fingerprint(recipe="r", data="d", code="c")
+
+
+@pytest.fixture
+def trainer(few: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    """Return a trainer of seconds that has done no step, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    checkpoint.FOLDER.mkdir(parents=True)
+    return make(few)
+
+
+def make(few: Pictures) -> Trainer:
+    """Return a trainer that augments in every way and ends an epoch with a smaller batch."""
+    images = torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous()
+    recipe = tiny(
+        batch=24,
+        cutout=8,
+        momentum_at_peak=0.8,
+        epochs=3,
+        progressive=[{"epochs": 2, "size": 8}],
+        rise_epochs=1.0,
+        fall_epochs=2.0,
+    )
+    return Trainer(recipe, images, torch.from_numpy(few.labels).long())
+
+
+def run(trainer: Trainer, steps: int) -> None:
+    """Do so many steps."""
+    for _ in range(steps):
+        trainer.take_step()
+
+
+def state(trainer: Trainer) -> dict[str, Tensor]:
+    """Return weights and running statistics."""
+    return {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "stop", [1, 4, 6, 11]
+)  # in an epoch, at its end, in a later one, before the last step
+def test_a_run_that_stopped_anywhere_ends_in_the_same_weights(
+    trainer: Trainer, few: Pictures, stop: int
+) -> None:
+    run(trainer, stop)
+    checkpoint.write(trainer, MINE, [{"epoch": 1, "loss": 0.5}])
+    run(trainer, trainer.total - stop)
+
+    resumed = make(few)
+    assert checkpoint.resume(resumed, MINE) == [{"epoch": 1, "loss": 0.5}]
+    assert resumed.step == stop
+    run(resumed, resumed.total - stop)
+    for name, tensor in state(trainer).items():
+        assert torch.equal(tensor, state(resumed)[name]), name
+    assert resumed.totals() == trainer.totals()
+
+
+def test_the_latest_two_are_kept(trainer: Trainer) -> None:
+    for _ in range(4):
+        run(trainer, 1)
+        checkpoint.write(trainer, MINE, [])
+    assert [path.name for path in sorted(checkpoint.FOLDER.iterdir())] == [
+        f"{MINE.name}-00000003.safetensors",
+        f"{MINE.name}-00000004.safetensors",
+    ]
+
+
+def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
+    trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        run(trainer, 1)
+        checkpoint.write(trainer, MINE, [])
+    latest = max(checkpoint.FOLDER.iterdir())
+    latest.write_bytes(latest.read_bytes()[:-100])
+    resumed = make(few)
+    checkpoint.resume(resumed, MINE)
+    assert resumed.step == 1
+    assert f"{latest}: not used, damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (Fingerprint("x", "d", "c"), "of another recipe"),
+        (Fingerprint("r", "x", "c"), "of another data"),
+        (Fingerprint("x", "d", "x"), "of another recipe and code"),
+    ],
+)
+def test_one_of_another_run_is_named_and_left_alone(
+    trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str], other: Fingerprint, said: str
+) -> None:
+    run(trainer, 1)
+    checkpoint.write(trainer, other, [{"epoch": 1}])
+    resumed = make(few)
+    assert checkpoint.resume(resumed, MINE) == []
+    assert resumed.step == 0
+    assert f"not used, {said}; to start over" in capsys.readouterr().out
+    checkpoint.clear(MINE)
+    assert len(list(checkpoint.FOLDER.iterdir())) == 1
+
+
+def test_the_fingerprint_changes_with_recipe_pictures_and_nothing_else(tmp_path: Path) -> None:
+    pictures = tmp_path / "train.safetensors"
+    pictures.write_bytes(b"a")
+    first = Fingerprint.of(tiny(), pictures)
+    assert Fingerprint.of(tiny(), pictures) == first
+    assert first.differs(vars(Fingerprint.of(tiny(seed=2), pictures))) == "recipe"
+    pictures.write_bytes(b"b")
+    assert first.differs(vars(Fingerprint.of(tiny(), pictures))) == "data"

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from data import pictures
+from tests.tiny import ROOT, TINY, tiny, write_params
+from train import checkpoint, fit
+
+Stage = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def weights() -> str:
+    """Return the checksum of the trained model."""
+    return hashlib.sha256(Path("train/model.safetensors").read_bytes()).hexdigest()
+
+
+def start() -> subprocess.Popen[str]:
+    """Start the stage in the current folder, its output to be read as it comes."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "train.fit"]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def stop_after_epoch(epoch: int, by: signal.Signals) -> tuple[int, str]:
+    """Start the stage, stop it in the epoch after the given one; return its exit code and errors."""
+    process = start()
+    assert process.stdout is not None
+    for said in process.stdout:
+        if said.startswith(f"epoch {epoch}/"):
+            break
+    process.send_signal(by)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
+    stage: Stage, workspace: Path
+) -> None:
+    done = stage("train.fit")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("ResNet-11 v2, recipe quick, 64 pictures, ")
+    assert len(lines) == 6
+    assert lines[-1].startswith("epoch 5/5  lr 0.0")
+    for part in ("  loss ", "  acc ", "  val_loss ", "  val_acc "):
+        assert part in lines[-1]
+    assert lines[-1].endswith(" s")
+    curves = pd.read_csv(fit.CURVES)
+    assert list(curves) == ["epoch", "lr", "momentum", "size", "loss", "accuracy", "val_loss", "val_accuracy"]
+    metrics = json.loads(fit.METRICS.read_text())
+    assert metrics["steps"] == 20
+    assert metrics["full_size_epochs"] == 0.31  # five epochs at 8 x 8 pixels
+    assert metrics["train"]["loss"] == curves["loss"].iloc[-1]
+    assert metrics["validation"]["accuracy"] == curves["val_accuracy"].iloc[-1]
+    assert not list(checkpoint.FOLDER.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
+    stage: Stage, workspace: Path, by: signal.Signals, code: int
+) -> None:
+    stage("train.fit")
+    unstopped, curves = weights(), fit.CURVES.read_bytes()
+    for path in ("train/model.safetensors", "train/metrics.json", str(fit.CURVES)):
+        Path(path).unlink()  # as DVC does before it runs the stage
+
+    returned, errors = stop_after_epoch(2, by)
+    assert returned == code
+    assert "Traceback" not in errors
+    assert not Path("train/model.safetensors").exists()
+    resumed = stage("train.fit")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on after step" in resumed.stdout
+    assert weights() == unstopped
+    assert fit.CURVES.read_bytes() == curves
+
+
+def test_twice_gives_the_same_bytes(stage: Stage, workspace: Path) -> None:
+    runs = []
+    for _ in range(2):
+        stage("train.fit")
+        runs.append((weights(), fit.CURVES.read_bytes(), fit.METRICS.read_bytes()))
+    assert runs[0] == runs[1]
+
+
+def test_a_loss_that_is_not_a_number_keeps_the_last_good_checkpoint(stage: Stage, workspace: Path) -> None:
+    # Fine for an epoch, then a rate that no network bears.
+    write_params(workspace, **TINY | {"lr_changes": "epoch", "max_lr": 1e30, "start_lr": 0.01})
+    done = stage("train.fit")
+    assert done.returncode == 1
+    assert "error: the loss is not a number at step 6 of 20 (epoch 2, learning rate 1e+30)" in done.stderr
+    assert "hint: lower max_lr" in done.stderr
+    assert [path.name[13:] for path in checkpoint.FOLDER.glob("*.safetensors")] == ["00000004.safetensors"]
+    assert not Path("train/model.safetensors").exists()
+
+
+def limit_file_size() -> None:
+    """Make the kernel refuse files above 100 kB in this process, as a full disk would."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+def test_a_full_disk_is_named(stage: Stage, workspace: Path) -> None:
+    done = stage("train.fit", preexec_fn=limit_file_size)
+    assert done.returncode == 1
+    assert "00000004.safetensors: cannot be written (File too large)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(checkpoint.FOLDER.glob("*.safetensors"))
+
+
+def test_two_trainings_at_once_are_refused(stage: Stage, workspace: Path) -> None:
+    write_params(workspace, **TINY | {"epochs": 2000})
+    first = start()
+    assert first.stdout is not None
+    first.stdout.readline()
+    second = stage("train.fit")
+    first.kill()
+    first.communicate()
+    assert second.returncode == 1
+    assert "error: train/checkpoints: another training is at work here" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"batch": 65}, "batch is 65; expected at most the 64 train pictures"),
+        ({"validation": 80}, "validation is 80; expected fewer than train's 80"),
+        ({"max_lrr": 1.0}, "recipes.quick.train.max_lrr is not a parameter"),
+    ],
+)
+def test_parameters_that_cannot_work_fail_before_any_work(
+    stage: Stage, workspace: Path, changes: dict[str, Any], what: str
+) -> None:
+    write_params(workspace, **TINY | changes)
+    done = stage("train.fit")
+    assert done.returncode == 1
+    assert what in done.stderr
+    assert not list(checkpoint.FOLDER.glob("*.safetensors"))
+
+
+def test_pictures_held_out_are_not_trained_on(workspace: Path) -> None:
+    (train, _), (held, _) = fit.split(tiny(validation=16), torch.device("cpu"))
+    everything, _, _ = pictures.load(Path("data/cifar10/train.safetensors"))
+    assert (len(train), len(held)) == (64, 16)
+    together = {image.numpy().tobytes() for image in torch.cat([train, held])}
+    assert together == {image.transpose(1, 2, 0).tobytes() for image in everything}
+
+
+def test_the_published_run_watches_the_test_pictures(workspace: Path) -> None:
+    (train, _), (watched, labels) = fit.split(tiny(validation=0, watch_test=True), torch.device("cpu"))
+    test, _ = fit.on_device(Path("data/cifar10/test.safetensors"), torch.device("cpu"))
+    assert len(train) == 80
+    assert torch.equal(watched, test)
+    assert len(labels) == len(test)
+
+
+def test_with_nothing_to_watch_the_columns_stay_empty(stage: Stage, workspace: Path) -> None:
+    write_params(workspace, **TINY | {"validation": 0, "epochs": 1, "fall_epochs": 0.0, "progressive": []})
+    done = stage("train.fit")
+    assert "val_loss" not in done.stdout
+    curves = pd.read_csv(fit.CURVES)
+    assert curves[["val_loss", "val_accuracy"]].isna().all(axis=None)
+    assert "validation" not in json.loads(fit.METRICS.read_text())
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            {"val_loss": 10.7191, "val_accuracy": 0.2004},
+            "epoch 12/50  lr 0.7696  loss 0.6654  acc 0.7682  val_loss 10.7191  val_acc 0.2004  35 s",
+        ),
+        (
+            {"val_loss": None, "val_accuracy": None},
+            "epoch 12/50  lr 0.7696  loss 0.6654  acc 0.7682  35 s",
+        ),
+    ],
+)
+def test_an_epochs_line_reads_like_the_published_log(row: dict[str, Any], said: str) -> None:
+    measured = {"epoch": 12, "lr": 0.7695652, "loss": 0.6654, "accuracy": 0.7682, "seconds": 35.2}
+    assert fit.line(measured | row, epochs=50) == said

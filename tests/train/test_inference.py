@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from data.pictures import Pictures
+from train import inference
+from train.resnet import ResNet
+
+
+def test_answers_do_not_depend_on_how_pictures_are_batched(
+    few: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = torch.from_numpy(few.images).permute(0, 2, 3, 1)
+    network = ResNet(11)
+    together = inference.logits(network, images)
+    monkeypatch.setattr(inference, "BATCH", 7)
+    assert torch.allclose(inference.logits(network, images), together, atol=1e-4)
+    assert together.shape == (80, 10)
+
+
+@pytest.mark.parametrize(
+    ("answers", "labels", "loss", "accuracy"),
+    [
+        ([[0.0, 0.0]], [0], math.log(2), 1.0),
+        ([[0.0, 1.0]], [0], math.log(1 + math.e), 0.0),
+        ([[100.0, 0.0], [100.0, 0.0]], [0, 1], 50.0, 0.5),
+    ],
+)
+def test_score_is_mean_cross_entropy_and_share_of_right_answers(
+    answers: list[list[float]], labels: list[int], loss: float, accuracy: float
+) -> None:
+    score = inference.score(torch.tensor(answers), torch.tensor(labels))
+    assert score.loss == pytest.approx(loss)
+    assert score.accuracy == accuracy

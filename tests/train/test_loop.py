@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from data.errors import UserError
+from data.pictures import Pictures
+from tests.tiny import tiny
+from train.loop import Trainer
+from train.resnet import ResNet
+
+
+@pytest.fixture
+def train_set(few: Pictures) -> tuple[Tensor, Tensor]:
+    """Return 80 real pictures, 80 x 32 x 32 x 3, and their labels."""
+    return torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous(), torch.from_numpy(few.labels).long()
+
+
+def test_it_learns_one_batch_by_heart(train_set: tuple[Tensor, Tensor]) -> None:
+    images, labels = (tensor[:16] for tensor in train_set)
+    recipe = tiny(
+        epochs=40, progressive=[], rise_epochs=10, fall_epochs=30, flip="none", shift=0.0, label_smoothing=0.0
+    )
+    trainer = Trainer(recipe, images, labels)
+    for _ in range(trainer.total):
+        trainer.take_step()
+    loss, accuracy = trainer.totals()
+    assert accuracy == 1
+    assert loss < 0.05
+
+
+def test_a_step_is_that_of_plain_sgd_written_out(train_set: tuple[Tensor, Tensor]) -> None:
+    """Nesterov momentum and decay as in Sutskever et al. 2013 in torch's form, on tensors by hand."""
+    recipe = tiny(momentum_at_peak=0.8, weight_decay=0.01)
+    trainer = Trainer(recipe, *train_set)
+    torch.manual_seed(recipe.seed)
+    network = ResNet(recipe.depth, bn_momentum=recipe.bn_momentum).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    momenta = {name: torch.zeros_like(weight) for name, weight in network.named_parameters()}
+    pictures, labels = torch.randn(16, 3, 16, 16), torch.arange(16) % 10
+    for step in range(3):
+        loss = torch.nn.functional.cross_entropy(network(pictures), labels, label_smoothing=0.1)
+        gradients = torch.autograd.grad(loss, list(network.parameters()))
+        rate, momentum = trainer.schedule.lr(step), trainer.schedule.momentum(step)
+        with torch.no_grad():
+            for (name, weight), gradient in zip(network.named_parameters(), gradients, strict=True):
+                decayed = gradient + (0.01 * weight if weight.ndim > 1 else 0)
+                momenta[name] = decayed if step == 0 else momentum * momenta[name] + decayed
+                weight -= rate * (decayed + momentum * momenta[name])
+        trainer.update(pictures, labels)
+        trainer.step += 1
+    for ours, written_out in zip(trainer.network.parameters(), network.parameters(), strict=True):
+        assert torch.allclose(ours, written_out, atol=1e-6)
+
+
+def test_an_epoch_shows_every_picture_once_and_the_last_batch_is_smaller(
+    train_set: tuple[Tensor, Tensor],
+) -> None:
+    trainer = Trainer(tiny(batch=32), *train_set)
+    assert trainer.steps == 3
+    orders = [trainer._rows(epoch).tolist() for epoch in range(3)]
+    assert all(sorted(order) == list(range(80)) for order in orders)
+    assert orders[0] != orders[1] != orders[2]
+    assert trainer._rows(0).tolist() == orders[0]
+
+
+def test_small_epochs_come_first_and_cost_their_area(train_set: tuple[Tensor, Tensor]) -> None:
+    parts = [{"epochs": 2, "size": 16}, {"epochs": 1, "size": 24}]
+    trainer = Trainer(tiny(progressive=parts), *train_set)
+    assert [trainer.size(epoch) for epoch in range(5)] == [16, 16, 24, 32, 32]
+    assert trainer.work(trainer.total) == 80 * (0.25 + 0.25 + 0.5625 + 1 + 1)
+    assert trainer.work(trainer.steps + 1) == 80 * 0.25 + 16 * 0.25
+
+
+def test_totals_weigh_the_smaller_last_batch_as_small(train_set: tuple[Tensor, Tensor]) -> None:
+    trainer = Trainer(tiny(batch=64), *train_set)
+    for _ in range(2):
+        trainer.take_step()
+    losses, correct = trainer.losses.tolist(), trainer.correct.tolist()
+    loss, accuracy = trainer.totals()
+    assert loss == pytest.approx((64 * losses[0] + 16 * losses[1]) / 80)
+    assert accuracy == pytest.approx(sum(correct) / 80)
+
+
+def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(
+    train_set: tuple[Tensor, Tensor],
+) -> None:
+    trainer = Trainer(tiny(max_lr=1e30, start_lr=1e30), *train_set)
+    with pytest.raises(UserError) as caught:
+        for _ in range(trainer.total):
+            trainer.take_step()
+            trainer.totals()
+    assert "the loss is not a number at step" in caught.value.what
+    assert "learning rate 1e+30" in caught.value.what
+    assert "lower max_lr" in caught.value.hint
+
+
+def test_a_batch_larger_than_the_set_is_refused(train_set: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(UserError, match="batch is 81; expected at most the 80 train pictures"):
+        Trainer(tiny(batch=81), *train_set)
+
+
+@pytest.mark.parametrize(("max_steps", "total"), [(0, 25), (7, 7), (1000, 25)])
+def test_a_trial_stops_early_on_the_same_schedule(
+    train_set: tuple[Tensor, Tensor], max_steps: int, total: int
+) -> None:
+    trainer, whole = Trainer(tiny(max_steps=max_steps), *train_set), Trainer(tiny(), *train_set)
+    assert trainer.total == total
+    assert trainer.schedule.lr(3) == whole.schedule.lr(3)
+
+
+def test_the_loss_starts_near_chance(train_set: tuple[Tensor, Tensor]) -> None:
+    trainer = Trainer(tiny(), *train_set)
+    trainer.take_step()
+    assert trainer.totals()[0] == pytest.approx(math.log(10), abs=1.0)

@@ -1,0 +1,136 @@
+"""Checkpoints: a run that was stopped goes on where it stopped, to the same weights bit for bit on the CPU.
+
+One safetensors file a checkpoint, in a folder that neither git nor DVC knows: weights, running statistics,
+momentum, the step, the losses of the epoch so far, and the epochs' results. There is no random state to save,
+since every random number is a function of the seed and the step (`train.device.seeded`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from data.files import digest, write_bytes
+from data.params import Train
+from train.loop import Trainer
+
+FOLDER = Path("train/checkpoints")
+KEPT = 2  # the latest, and the one before in case that the latest is damaged
+
+# The modules that decide what a step does to the weights.
+CODE = ("augment.py", "device.py", "loop.py", "resnet.py", "schedule.py")
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a checkpoint belongs to; a run goes on only from one whose every part is its own."""
+
+    recipe: str
+    data: str
+    code: str
+
+    @classmethod
+    def of(cls, params: Train, pictures: Path) -> Fingerprint:
+        """Take checksums of the parameters, of the file of pictures, and of the code with torch's release."""
+        code = [torch.__version__, *(digest(Path(__file__).with_name(name), "sha256") for name in CODE)]
+        return cls(_short(params.model_dump_json()), digest(pictures, "sha256")[:12], _short(" ".join(code)))
+
+    @property
+    def name(self) -> str:
+        """What the names of its checkpoints begin with."""
+        return _short("".join(asdict(self).values()))
+
+    def differs(self, other: Mapping[str, str]) -> str:
+        """Name the parts in which another run differs."""
+        return " and ".join(part for part, value in asdict(self).items() if other.get(part) != value)
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def write(trainer: Trainer, fingerprint: Fingerprint, history: list[dict[str, Any]]) -> None:
+    """Save where the trainer stands, with the results of its epochs so far; keep the latest two."""
+    names: dict[Tensor, str] = {parameter: name for name, parameter in trainer.network.named_parameters()}
+    tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
+    for parameter, state in trainer.optimizer.state.items():
+        if (momentum := state.get("momentum_buffer")) is not None:
+            tensors[f"momentum.{names[parameter]}"] = momentum
+    tensors |= {"epoch.losses": trainer.losses, "epoch.correct": trainer.correct}
+    about = {"step": trainer.step, "history": history, "fingerprint": asdict(fingerprint)}
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    path = FOLDER / f"{fingerprint.name}-{trainer.step:08}.safetensors"
+    write_bytes(path, save(tensors, {"about": json.dumps(about)}))
+    for old in _own(fingerprint)[KEPT:]:
+        old.unlink()
+
+
+def resume(trainer: Trainer, fingerprint: Fingerprint) -> list[dict[str, Any]]:
+    """Bring the trainer to the latest whole checkpoint of its own run and return the epochs' results.
+
+    Checkpoints of other runs and damaged ones are named and left alone; with none of its own the trainer
+    stays at step 0 and the result is empty.
+    """
+    for path in sorted(FOLDER.glob("*.safetensors")):
+        if not path.name.startswith(fingerprint.name):
+            other = _about(path)
+            reason = f"of another {fingerprint.differs(other['fingerprint'])}" if other else "damaged"
+            print(f"{path}: not used, {reason}; to start over, delete {FOLDER}/", flush=True)
+    for path in _own(fingerprint):
+        about = _about(path)
+        if about is None:
+            print(f"{path}: not used, damaged (cut short?); taking the one before", flush=True)
+            continue
+        _load(trainer, path)
+        trainer.step = int(about["step"])
+        print(f"{path}: going on after step {trainer.step} of {trainer.total}", flush=True)
+        history: list[dict[str, Any]] = about["history"]
+        return history
+    return []
+
+
+def clear(fingerprint: Fingerprint) -> None:
+    """Delete the checkpoints of a run that has come to its end: a repeat is to train anew."""
+    for path in _own(fingerprint):
+        path.unlink()
+
+
+def _own(fingerprint: Fingerprint) -> list[Path]:
+    return sorted(FOLDER.glob(f"{fingerprint.name}-*.safetensors"), reverse=True)
+
+
+def _about(path: Path) -> dict[str, Any] | None:
+    """Return what a checkpoint says of itself, or None if the file is damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            about: dict[str, Any] = json.loads(file.metadata()["about"])
+            return about
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _load(trainer: Trainer, path: Path) -> None:
+    with safe_open(path, "pt", device=str(trainer.device)) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    trainer.network.load_state_dict(dict(_under(tensors, "network.")))
+    parameters = dict(trainer.network.named_parameters())
+    for name, momentum in _under(tensors, "momentum."):
+        like = torch.empty_like(parameters[name])  # in the memory format that the step goes on in
+        trainer.optimizer.state[parameters[name]]["momentum_buffer"] = like.copy_(momentum)
+    trainer.losses.copy_(tensors["epoch.losses"])
+    trainer.correct.copy_(tensors["epoch.correct"])
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> Iterator[tuple[str, Tensor]]:
+    return (
+        (name.removeprefix(prefix), tensor) for name, tensor in tensors.items() if name.startswith(prefix)
+    )

@@ -1,0 +1,58 @@
+"""The machine that the network runs on: its device, its memory, and where random numbers come from."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+
+import numpy as np
+import torch
+
+# glibc's names for mallopt (malloc.h).
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+
+
+def choose_device() -> torch.device:
+    """Return the first GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe(device: torch.device) -> str:
+    """Return what a log says about a device: its name, or the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Return the mixed precision of a device: bfloat16 on a GPU, plain float32 on the CPU.
+
+    CPUs without AMX emulate bfloat16, many times slower than float32.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def keep_large_blocks() -> None:
+    """Tell glibc to keep freed memory, to be called before the first tensor is made.
+
+    As it comes, glibc returns each large block to the system and faults it in again at the next step: more
+    than half of the time of a step at batch 512. Elsewhere than on glibc nothing is done.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(AttributeError, OSError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)  # never
+        libc.mallopt(M_TOP_PAD, 256 << 20)
+
+
+def seeded(*key: int, device: torch.device | None = None) -> torch.Generator:
+    """Return a generator whose numbers depend on the key alone, such as seed, purpose and step.
+
+    So nothing random has to be saved for a run to go on where it stopped. `SeedSequence` mixes the key, since
+    torch's CPU generator takes no more than 32 bits of a seed.
+    """
+    state = int(np.random.SeedSequence(key).generate_state(1)[0])
+    return torch.Generator(device or "cpu").manual_seed(state)

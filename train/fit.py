@@ -1,0 +1,192 @@
+"""Stage `train`: ResNet v2 by the recipe that params.yaml names.
+
+    python -m train.fit
+
+Reads params.yaml (recipes.<recipe>.train) and data/cifar10/; writes train/model.safetensors, train/plots/
+(curves.csv, a row each epoch as soon as it is over), train/metrics.json and train/timing.csv. Stopped at any
+moment, it goes on from train/checkpoints/ when it is started again.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from data import params, pictures
+from data.errors import UserError, run
+from data.files import write_csv, write_json
+from data.params import Train
+from data.prepare import OUT as PREPARED
+from data.progress import Task, progress
+from train import checkpoint, model
+from train.checkpoint import Fingerprint
+from train.device import choose_device, describe, keep_large_blocks
+from train.inference import logits, score
+from train.loop import Trainer
+
+CURVES = Path("train/plots/curves.csv")
+METRICS = Path("train/metrics.json")
+TIMING = Path("train/timing.csv")
+
+CHECKPOINT_SECONDS = 600.0  # the most that a stop may cost within an epoch
+LOOK_SECONDS = 1.0  # between two looks at the loss; each waits for the device
+
+Row = dict[str, Any]  # an epoch's results; None where no pictures are watched
+
+
+def split(recipe: Train, device: torch.device) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return images (N x 32 x 32 x 3, uint8) and labels (N, int64) to train on and to watch, on the device.
+
+    Raises `UserError` if more pictures are held out than there are.
+    """
+    train = on_device(PREPARED / "train.safetensors", device)
+    if recipe.watch_test:
+        return train, on_device(PREPARED / "test.safetensors", device)
+    if recipe.validation >= len(train[0]):
+        raise UserError(
+            f"params.yaml: validation is {recipe.validation}; expected fewer than train's {len(train[0])}",
+            "hold out fewer.",
+        )
+    order = np.random.default_rng(recipe.seed).permutation(len(train[0]))
+    held, kept = (torch.from_numpy(np.sort(rows)).to(device) for rows in np.split(order, [recipe.validation]))
+    return (train[0][kept], train[1][kept]), (train[0][held], train[1][held])
+
+
+def on_device(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return a prepared split's images, N x 32 x 32 x 3, colours last, and labels, N, on the device."""
+    images, labels, _ = pictures.load(path)
+    colours_last = torch.from_numpy(images).to(device).permute(0, 2, 3, 1).contiguous()
+    return colours_last, torch.from_numpy(labels).to(device).long()
+
+
+class Run:
+    """A trainer with what is kept of its way: the epochs' results, checkpoints, the curves on disk."""
+
+    def __init__(self, trainer: Trainer, watched: tuple[Tensor, Tensor], fingerprint: Fingerprint) -> None:
+        """Go on from the latest checkpoint if there is one."""
+        self.trainer, self.watched, self.fingerprint = trainer, watched, fingerprint
+        self.history = checkpoint.resume(trainer, fingerprint)
+        self.saved = time.monotonic()
+
+    def to_the_end(self) -> None:
+        """Train epoch after epoch; print a line and write the curves after each."""
+        trainer = self.trainer
+        total, done = trainer.work(trainer.total), trainer.work(trainer.step)
+        while trainer.step < trainer.total:
+            started = time.monotonic()
+            with progress("training", total, "full-size pictures", done) as task:
+                self._epoch(task)
+            done = trainer.work(trainer.step)
+            self._finish(time.monotonic() - started)
+
+    def _epoch(self, task: Task) -> None:
+        """Train to the end of the epoch, with a look at the loss, and a checkpoint, now and then."""
+        trainer = self.trainer
+        epoch, looked, shown = trainer.epoch, time.monotonic(), trainer.step
+        end = min((epoch + 1) * trainer.steps, trainer.total)
+        while trainer.step < end:
+            trainer.take_step()
+            now = time.monotonic()
+            if now - looked < LOOK_SECONDS:
+                continue
+            loss, accuracy = trainer.totals()
+            note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
+            task.advance(trainer.work(trainer.step) - trainer.work(shown), note)
+            looked, shown = now, trainer.step
+            if now - self.saved > CHECKPOINT_SECONDS:
+                self._save()
+
+    def _finish(self, seconds: float) -> None:
+        """Record an epoch that is over."""
+        trainer, last = self.trainer, self.trainer.step - 1
+        epoch = last // trainer.steps
+        loss, accuracy = trainer.totals()
+        row: Row = {
+            "epoch": epoch + 1,
+            "lr": round(trainer.schedule.lr(last), 6),
+            "momentum": round(trainer.schedule.momentum(last), 6),
+            "size": trainer.size(epoch),
+            "loss": round(loss, 4),
+            "accuracy": round(accuracy, 4),
+            "val_loss": None,
+            "val_accuracy": None,
+        }
+        if len(self.watched[0]):
+            result = score(logits(trainer.network, self.watched[0], "validating"), self.watched[1])
+            row |= {"val_loss": round(result.loss, 4), "val_accuracy": round(result.accuracy, 4)}
+        row["seconds"] = round(seconds, 1)
+        self.history.append(row)
+        print(line(row, trainer.params.epochs), flush=True)
+        write_curves(self.history)
+        self._save()
+
+    def _save(self) -> None:
+        checkpoint.write(self.trainer, self.fingerprint, self.history)
+        self.saved = time.monotonic()
+
+
+def line(row: Row, epochs: int) -> str:
+    """Return an epoch's results in one line, in the words of the published log."""
+    parts = [f"epoch {row['epoch']}/{epochs}", f"lr {row['lr']:.4f}"]
+    parts += [f"loss {row['loss']:.4f}", f"acc {row['accuracy']:.4f}"]
+    if row["val_loss"] is not None:
+        parts += [f"val_loss {row['val_loss']:.4f}", f"val_acc {row['val_accuracy']:.4f}"]
+    return "  ".join([*parts, f"{row['seconds']:.0f} s"])
+
+
+def write_curves(history: list[Row]) -> None:
+    """Write the epochs' results; what a clock says goes into a file of its own: it differs each time."""
+    table = pd.DataFrame(history).astype({"epoch": int, "size": int})
+    write_csv(CURVES, table.drop(columns="seconds"))
+    write_csv(TIMING, table[["epoch", "size", "seconds"]])
+
+
+def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
+    """Return what `dvc metrics` shows of the training."""
+    last = history[-1]
+    result: dict[str, object] = {
+        "epochs": int(last["epoch"]),
+        "steps": trainer.step,
+        "full_size_epochs": round(trainer.work(trainer.step) / len(trainer.images), 2),
+        "train": {"accuracy": last["accuracy"], "loss": last["loss"]},
+    }
+    if last["val_loss"] is not None:
+        result["validation"] = {"accuracy": last["val_accuracy"], "loss": last["val_loss"]}
+    return result
+
+
+def main() -> None:
+    """Train the network of the recipe that params.yaml names."""
+    keep_large_blocks()
+    chosen = params.load()
+    recipe, device = chosen.chosen.train, choose_device()
+    (images, labels), watched = split(recipe, device)
+    trainer = Trainer(recipe, images, labels)
+    checkpoint.FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(checkpoint.FOLDER / "lock", timeout=0):
+            fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors")
+            what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
+            print(f"{what}, {describe(device)}", flush=True)
+            training = Run(trainer, watched, fingerprint)
+            training.to_the_end()
+            model.write(trainer.network, recipe.depth)
+            write_json(METRICS, metrics(trainer, training.history))
+            write_curves(training.history)
+            checkpoint.clear(fingerprint)
+    except Timeout:
+        raise UserError(
+            f"{checkpoint.FOLDER}: another training is at work here",
+            "wait for it, or stop it with Ctrl-C first.",
+        ) from None
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,144 @@
+"""The training loop: steps over a set that lies on the device, with nothing between one step and the next.
+
+Whatever is random is a function of the seed and the step, and the learning rate of the step alone: a trainer
+that gets weights, momentum and step number of another one goes on as that one would have.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data.errors import UserError
+from data.params import Train
+from data.pictures import SIDE
+from train.augment import Augment
+from train.device import autocast, seeded
+from train.resnet import ResNet, to_device
+from train.schedule import Schedule
+
+ORDER = 0  # purpose of the random numbers that shuffle an epoch
+
+
+class Trainer:
+    """A network on its way through a recipe; `step` is the number of steps done."""
+
+    def __init__(self, params: Train, images: Tensor, labels: Tensor) -> None:
+        """Take the whole train set on its device: images M x 32 x 32 x 3, uint8; labels M, int64.
+
+        Raises `UserError` if a batch is larger than the set.
+        """
+        if params.batch > len(images):
+            raise UserError(
+                f"params.yaml: batch is {params.batch}; expected at most the {len(images)} train pictures",
+                "choose a smaller batch, or hold out fewer pictures for validation.",
+            )
+        self.params, self.images, self.labels = params, images, labels
+        self.device = images.device
+        torch.manual_seed(params.seed)
+        network = ResNet(params.depth, bn_momentum=params.bn_momentum)
+        self.network = to_device(network, self.device)
+        self.optimizer = optimizer(self.network, params, self.device)
+        self.steps = math.ceil(len(images) / params.batch)
+        self.schedule = Schedule(params, self.steps)
+        self.total = min(params.max_steps or self.schedule.total, self.schedule.total)
+        self.step = 0
+        self.losses = torch.zeros(self.steps, device=self.device)  # of the epoch's steps, one mean each
+        self.correct = torch.zeros(self.steps, device=self.device)
+        self._augment = Augment(params)
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._ordered = -1  # the epoch that `_order` is of
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next step belongs to, counted from 0."""
+        return self.step // self.steps
+
+    def size(self, epoch: int) -> int:
+        """Return the side of the pictures in an epoch, in pixels."""
+        for part in self.params.progressive:
+            if epoch < part.epochs:
+                return part.size
+            epoch -= part.epochs
+        return SIDE
+
+    def work(self, steps: int) -> float:
+        """Return what so many first steps cost, in pictures of full size: the area is what takes the time."""
+        epochs, rest = divmod(steps, self.steps)
+        whole = sum(len(self.images) * (self.size(epoch) / SIDE) ** 2 for epoch in range(epochs))
+        return whole + min(rest * self.params.batch, len(self.images)) * (self.size(epochs) / SIDE) ** 2
+
+    def take_step(self) -> None:
+        """Do one step; nothing is read back from the device."""
+        epoch, within = divmod(self.step, self.steps)
+        rows = self._rows(epoch)[within * self.params.batch : (within + 1) * self.params.batch]
+        pictures = self._augment(self.images, rows, self.step, epoch, self.size(epoch))
+        loss, correct = self.update(pictures, self.labels[rows])
+        self.losses[within], self.correct[within] = loss, correct
+        self.step += 1
+
+    def update(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Move the weights by one batch, N x 3 x S x S; return its mean loss and count of right answers."""
+        for group in self.optimizer.param_groups:
+            group["lr"], group["momentum"] = self.schedule.lr(self.step), self.schedule.momentum(self.step)
+        self.network.train()
+        with autocast(self.device):
+            answers = self.network(pictures)
+            loss = F.cross_entropy(answers.float(), labels, label_smoothing=self.params.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.detach(), (answers.argmax(1) == labels).sum()
+
+    def _rows(self, epoch: int) -> Tensor:
+        """Return the set's order in an epoch, the same whenever it is asked for."""
+        if epoch != self._ordered:
+            generator = seeded(self.params.seed, ORDER, epoch, device=self.device)
+            self._order = torch.randperm(len(self.images), generator=generator, device=self.device)
+            self._ordered = epoch
+        return self._order
+
+    def totals(self) -> tuple[float, float]:
+        """Return mean loss and accuracy of the latest epoch's steps so far; this reads from the device.
+
+        Raises `UserError` if a loss is not a number any more, with the step and the learning rate.
+        """
+        done = (self.step - 1) % self.steps + 1
+        losses, correct = self.losses[:done].double().cpu(), self.correct[:done].double().cpu()
+        bad = (~losses.isfinite()).nonzero()
+        if len(bad):
+            self._diverged(self.step - done + int(bad[0]))
+        batch, count = self.params.batch, len(self.images)
+        sizes = torch.tensor([min(batch, count - start) for start in range(0, done * batch, batch)])
+        return ((losses * sizes).sum() / sizes.sum()).item(), (correct.sum() / sizes.sum()).item()
+
+    def _diverged(self, step: int) -> None:
+        raise UserError(
+            f"the loss is not a number at step {step + 1} of {self.total} "
+            f"(epoch {step // self.steps + 1}, learning rate {self.schedule.lr(step):.4g})",
+            "lower max_lr or lengthen rise_epochs in params.yaml; the last good checkpoint was kept.",
+        )
+
+
+def optimizer(network: nn.Module, params: Train, device: torch.device) -> torch.optim.SGD:
+    """Return SGD with weight decay on the weights of convolutions and the dense layer, on nothing else.
+
+    Batch norm's scales and all biases are vectors, and decaying them gains nothing (Jia et al. 2018,
+    section 3.2).
+    """
+    weights = [tensor for tensor in network.parameters() if tensor.ndim > 1]
+    vectors = [tensor for tensor in network.parameters() if tensor.ndim == 1]
+    groups = [
+        {"params": weights, "weight_decay": params.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(
+        groups,
+        lr=params.max_lr,
+        momentum=max(params.momentum, params.momentum_at_peak),
+        nesterov=params.nesterov,
+        fused=device.type == "cuda" or None,
+    )

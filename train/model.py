@@ -1,0 +1,46 @@
+"""The trained network as a file: safetensors, which cannot run code, with what it takes to build it again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from data.errors import UserError
+from data.files import write_bytes
+from data.pictures import CLASSES
+from train.resnet import ResNet, to_device
+
+MODEL = Path("train/model.safetensors")
+
+
+def write(network: ResNet, depth: int, path: Path = MODEL) -> None:
+    """Write weights and running statistics, with depth and class names."""
+    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": depth}
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    # One entry holds it all: safetensors writes several in no fixed order.
+    write_bytes(path, save(tensors, {"about": json.dumps(about, sort_keys=True)}))
+
+
+def load(device: torch.device, path: Path = MODEL) -> ResNet:
+    """Read a network that `write` wrote.
+
+    Raises `UserError` if there is no such file, or if it holds something else.
+    """
+    hint = 'train one with "dvc repro", or bring the latest back with "dvc checkout".'
+    try:
+        with safe_open(path, "pt", device=str(device)) as file:
+            about = json.loads(file.metadata()["about"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file", hint) from None
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a trained network ({error})", hint) from None
+    if tuple(about.get("classes", ())) != CLASSES:
+        raise UserError(f"{path}: knows the classes {about.get('classes')}; expected {list(CLASSES)}", hint)
+    network = ResNet(about["depth"])
+    network.load_state_dict(tensors)
+    return to_device(network, device)
