@@ -11,13 +11,11 @@ import os
 import tarfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import requests
-from filelock import FileLock, Timeout
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from data.cifar10 import CIFAR10, INTACT, Official, check, check_bytes, check_file
 from data.errors import UserError
@@ -34,7 +32,6 @@ VARIABLE = "CIFAR10_DIR"
 TIMEOUT = (10.0, 30.0)  # seconds: to connect, and between two pieces of an answer
 PAUSES = (1.0, 2.0, 4.0)  # seconds before another try, until one brings something new
 PIECE = 1 << 16  # bytes; what an interruption can lose
-PASSING = {408, 425, 429}  # what servers answer that may answer otherwise soon, beside 5xx (RFC 9110)
 
 
 class UnavailableError(Exception):
@@ -48,43 +45,38 @@ class _PassingError(UnavailableError):
 def batches(raw: Path = RAW, urls: Sequence[str] = URLS, official: Official = CIFAR10) -> Path:
     """Return a folder with the published files, each of them checked, and print where they come from.
 
-    Raises `UserError` if CIFAR10_DIR is set and does not lead to them, if no source has them, or if the
-    disk is full.
+    Raises `UserError` if CIFAR10_DIR is set in vain, if no source has them, or if the disk is full.
     """
     named = os.environ.get(VARIABLE)
     copy, source = _named(named, official) if named else _kept_or_fetched(raw, urls, official)
     print(f"CIFAR-10: {source}", flush=True)
-    if not copy.is_file():
-        return copy
-    folder = raw / official.folder
-    extract(copy, folder, official)
-    check(folder, official)
-    return folder
+    if copy.is_file():
+        archive, copy = copy, raw / official.folder
+        extract(archive, copy, official)
+        check(copy, official)
+    return copy
 
 
 def _named(named: str, official: Official) -> tuple[Path, str]:
-    hint = (
-        f"name a folder with the official files, or with {official.archive.name}, or the archive itself; "
-        f"unset {VARIABLE} to have it downloaded."
-    )
+    hint = f"name a folder or an archive that has it; unset {VARIABLE} to have it downloaded."
     try:
         copies = _copies(Path(named).expanduser(), official)
-    except (OSError, RuntimeError) as error:  # no access; no such home
-        raise UserError(f"{VARIABLE} is {named!r}: {error}", hint) from error
-    if not copies:
-        raise UserError(f"{VARIABLE} is {named!r}, where there is no CIFAR-10", hint)
-    try:
-        _check(copies[0], official)
+        if copies:
+            check(copies[0], official)
+            return copies[0], f"{copies[0]} ({VARIABLE})"
+        problem = "there is no CIFAR-10"
     except UserError as error:
-        raise UserError(f"{VARIABLE} is of no use: {error.what}", hint) from error
-    return copies[0], f"{copies[0]} ({VARIABLE})"
+        problem = error.what
+    except (OSError, RuntimeError) as error:  # no access; no such user's home
+        problem = str(error)
+    raise UserError(f"{VARIABLE} is {named!r}, of no use: {problem}", hint)
 
 
 def _kept_or_fetched(raw: Path, urls: Sequence[str], official: Official) -> tuple[Path, str]:
     problems = []
     for copy in _copies(raw, official):
         try:
-            _check(copy, official)
+            check(copy, official)
             return copy, str(copy)
         except UserError as error:
             problems.append(error.what)
@@ -112,19 +104,11 @@ def _copies(place: Path, official: Official) -> list[Path]:
     return [*found, archive] if archive.is_file() else found
 
 
-def _check(copy: Path, official: Official) -> None:
-    if copy.is_file():
-        check_file(copy, official.archive, official)
-    else:
-        check(copy, official)
-
-
 def extract(archive: Path, folder: Path, official: Official = CIFAR10) -> None:
     """Write the published files that an archive holds into a folder, each once its checksum is right.
 
-    The archive need not be a trusted one. Raises `UserError` before anything is written if one of its
-    members is a link, a device, or would lie elsewhere; later if a file is not the published one, or the
-    disk is full.
+    The archive need not be trusted. Raises `UserError`, before anything is written, for a member that is a
+    link, a device or would lie elsewhere; later for a file that is not the published one, or a full disk.
     """
     wanted = {f"{official.folder}/{file.name}": file for file in official.files}
     try:
@@ -147,15 +131,11 @@ def _harmless(tar: tarfile.TarFile, archive: Path, official: Official) -> list[t
     room = 2 * sum(file.size for file in official.files)  # twice what it should hold: no archive bomb
     for member in tar:
         path = PurePosixPath(member.name)
+        inside = not path.is_absolute() and ".." not in path.parts
         room -= member.size
-        problems = {
-            "which would lie elsewhere": path.is_absolute() or ".." in path.parts,
-            "which is a link or a device": not (member.isreg() or member.isdir()),
-            "with which it is larger than CIFAR-10 can be": room < 0,
-        }
-        for problem, found in problems.items():
-            if found:
-                raise UserError(f"{archive}: refused for its member {member.name!r}, {problem}", INTACT)
+        if not inside or not (member.isreg() or member.isdir()) or room < 0:
+            rule = "expected plain files and folders inside it, no larger than CIFAR-10"
+            raise UserError(f"{archive}: refused for its member {member.name!r}; {rule}", INTACT)
         members.append(member)
     return members
 
@@ -163,37 +143,24 @@ def _harmless(tar: tarfile.TarFile, archive: Path, official: Official) -> list[t
 def download(url: str, raw: Path, official: Official = CIFAR10) -> Path:
     """Fetch the archive into a folder, going on with what an earlier try left there, and return its path.
 
-    Until its checksum is right it is called .part. Raises `UnavailableError` if the source does not give it,
-    `UserError` if the disk is full or another process is fetching it.
+    Until its checksum is right it is called .part. Raises `UnavailableError` if the source does not give
+    it, `UserError` if the disk is full.
     """
     archive = raw / official.archive.name
     part = archive.with_name(f"{archive.name}.part")
-    with _alone(part):
-        # An earlier try's bytes may be of another source or another day, so one more try without them.
-        for _ in range(2 if part.exists() else 1):
-            _complete(url, part, official.archive.size)
-            try:
-                check_file(part, official.archive, official)
-            except UserError as error:
-                problem = error.what
-                part.unlink()
-            else:
-                return part.replace(archive)
+    with disk_errors(raw):
+        raw.mkdir(parents=True, exist_ok=True)
+    # An earlier try's bytes may be of another source or another day, so one more try without them.
+    for _ in range(2 if part.exists() else 1):
+        _complete(url, part, official.archive.size)
+        try:
+            check_file(part, official.archive, official)
+        except UserError as error:
+            problem = error.what
+            part.unlink()
+        else:
+            return part.replace(archive)
     raise UnavailableError(problem)
-
-
-@contextmanager
-def _alone(part: Path) -> Iterator[None]:
-    try:
-        with disk_errors(part):
-            part.parent.mkdir(parents=True, exist_ok=True)
-            held = FileLock(part.with_name(f".{part.name}.lock"), timeout=0).acquire()
-    except Timeout:
-        raise UserError(
-            f"{part}: another process is fetching it", "wait for it to end, then repeat the command."
-        ) from None
-    with held:
-        yield
 
 
 def _complete(url: str, part: Path, size: int) -> None:
@@ -224,6 +191,8 @@ def _receive(url: str, part: Path, size: int) -> None:
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             start = _start(response, part, size)
             _add(response.raw.stream(PIECE, decode_content=False), part, start, size)
+    except requests.ConnectTimeout as error:  # ten seconds were given; the next source may be nearer
+        raise UnavailableError(_reason(error)) from error
     except (requests.RequestException, HTTPError) as error:
         raise _PassingError(_reason(error)) from error
     if _length(part) < size:
@@ -244,12 +213,11 @@ def _start(response: requests.Response, part: Path, size: int) -> int:
             raise UnavailableError(f"offers {offered} bytes; expected {size}")
         return 0
     problem = f"answers {status} {response.reason}"
-    raise _PassingError(problem) if status >= 500 or status in PASSING else UnavailableError(problem)
+    raise _PassingError(problem) if status >= 500 or status in {408, 429} else UnavailableError(problem)
 
 
 def _add(pieces: Iterable[bytes], part: Path, start: int, size: int) -> None:
     """Write the pieces from `start` on, which is the part's length or 0."""
-    done = start
     try:
         with (
             disk_errors(part),
@@ -259,8 +227,7 @@ def _add(pieces: Iterable[bytes], part: Path, start: int, size: int) -> None:
             for piece in pieces:
                 file.write(piece)
                 task.advance(len(piece) / 1e6)
-                done += len(piece)
-                if done > size:
+                if file.tell() > size:
                     raise UnavailableError(f"sends more than the expected {size:,} bytes")
     except UserError as error:
         hint = "make room on the disk and repeat the command: the download goes on where it stopped."
@@ -274,11 +241,10 @@ def _length(part: Path) -> int:
 def _reason(error: Exception) -> str:
     """Say in a few words what the network library says in a paragraph."""
     reasons: tuple[tuple[type[Exception], str], ...] = (
-        (requests.Timeout, "no answer in time"),
-        (ReadTimeoutError, "stalled"),
         (requests.exceptions.SSLError, "its certificate is not accepted"),
         (requests.exceptions.ProxyError, "the proxy does not answer"),
+        (requests.Timeout, "no answer in time"),
         (requests.ConnectionError, "no connection"),
-        (HTTPError, "cut off"),
+        (HTTPError, "cut off or stalled"),
     )
     return next((reason for kind, reason in reasons if isinstance(error, kind)), str(error))

@@ -16,6 +16,8 @@ from safetensors.numpy import save
 from data.errors import UserError
 from data.files import write_bytes
 
+PREPARED = Path("data/cifar10")  # what the stage `prepare` writes
+
 SIDE = 32  # pixels
 SPLITS = ("train", "test")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

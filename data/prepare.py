@@ -8,16 +8,12 @@ data/cifar10/: train.safetensors, test.safetensors (`data.pictures.Pictures.save
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from data import cifar10, fetch, params, sample
 from data.errors import run
 from data.files import atomic, write_csv
-from data.pictures import SPLITS, Pictures
-
-OUT = Path("data/cifar10")
+from data.pictures import PREPARED, SPLITS, Pictures
 
 
 def read(source: str) -> dict[str, Pictures]:
@@ -32,12 +28,12 @@ def main() -> None:
     """Write the recipe's pictures as tensors, with an index of what they are."""
     source = params.load().chosen.prepare.source
     splits = read(source)
-    with atomic(OUT) as out:
+    with atomic(PREPARED) as out:
         for split, pictures in splits.items():
             pictures.save(out / f"{split}.safetensors")
         write_csv(out / "index.csv", pd.concat(pictures.table(split) for split, pictures in splits.items()))
     counts = " and ".join(f"{len(pictures):,} {split}" for split, pictures in splits.items())
-    print(f"{OUT}: {counts} pictures from {source}")
+    print(f"{PREPARED}: {counts} pictures from {source}")
 
 
 if __name__ == "__main__":

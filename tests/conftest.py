@@ -1,4 +1,4 @@
-"""What tests of several rooms need: the repository, a small workspace with real pictures, the full CIFAR-10."""
+"""What tests of several rooms need: a small workspace with real pictures, the full CIFAR-10."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data import pictures, sample
+from data import embed, pictures, sample
 from tests.tiny import ROOT, TINY, write_params
 
 
@@ -28,7 +28,7 @@ def full_cifar10() -> Path:
 @pytest.fixture(scope="session")
 def few() -> pictures.Pictures:
     """Return 80 real pictures, eight of each class."""
-    return sample.choose(sample.read("train", ROOT / "data/sample"), 8)
+    return embed.choose(sample.read("train", ROOT / "data/sample"), 8)
 
 
 @pytest.fixture

@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from data import pictures
 
 # glibc's names for mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -46,6 +50,13 @@ def keep_large_blocks() -> None:
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, -1)  # never
         libc.mallopt(M_TOP_PAD, 256 << 20)
+
+
+def on_device(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return a prepared split's images, N x 32 x 32 x 3, colours last, and labels, N, on the device."""
+    images, labels, _ = pictures.load(path)
+    colours_last = torch.from_numpy(images).to(device).permute(0, 2, 3, 1).contiguous()
+    return colours_last, torch.from_numpy(labels).to(device).long()
 
 
 def seeded(*key: int, device: torch.device | None = None) -> torch.Generator:

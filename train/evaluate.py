@@ -3,14 +3,17 @@
     python -m train.evaluate
 
 Reads train/model.safetensors, data/cifar10/, annotate/labels/labels.csv with annotate/images/ and
-annotate/metrics.json, train/plots/curves.csv; writes train/test.json and train/report/ (predictions.csv,
-confusion.csv, curves.png, confusion.png).
+annotate/metrics.json, train/plots/curves.csv, train/published.csv; writes train/test.json and train/report/
+(predictions.csv, confusion.csv, curves.png, confusion.png; the first two for the labelled pictures too).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,62 +23,74 @@ from torch import Tensor
 
 from data.errors import run
 from data.files import atomic, write_csv, write_json
-from data.pictures import CLASSES, SIDE
-from data.prepare import OUT as PREPARED
+from data.pictures import CLASSES, PREPARED, SIDE
 from train import figures, model
-from train.device import choose_device, keep_large_blocks
-from train.fit import CURVES, on_device
-from train.inference import logits, score
+from train.device import choose_device, keep_large_blocks, on_device
+from train.inference import Score, logits, score
 from train.resnet import ResNet
 
 REPORT = Path("train/report")
 METRICS = Path("train/test.json")
+CURVES = Path("train/plots/curves.csv")
 IMAGES = Path("annotate/images")
 LABELS = Path("annotate/labels/labels.csv")
 LABEL_METRICS = Path("annotate/metrics.json")
 
 
-def predictions(answers: Tensor, labels: Tensor, names: pd.Series[str]) -> pd.DataFrame:
-    """Return a row a picture: its name, its actual and predicted class, and the confidence in the latter."""
-    confidence, predicted = answers.softmax(1).max(1)
-    return pd.DataFrame(
-        {
-            "picture": names.to_numpy(),
+@dataclass(frozen=True)
+class Result:
+    """What the network answered about some pictures, beside what they are said to show."""
+
+    table: pd.DataFrame  # picture, actual, predicted, confidence: a row each
+    score: Score
+
+    @classmethod
+    def of(cls, names: Sequence[str], answers: Tensor, labels: Tensor) -> Result:
+        """Take the pictures' names, the logits (N x classes) and the labels (N)."""
+        confidence, predicted = answers.softmax(1).max(1)
+        columns = {
+            "picture": list(names),
             "actual": [CLASSES[label] for label in labels.tolist()],
             "predicted": [CLASSES[label] for label in predicted.tolist()],
             "confidence": confidence.double().cpu().numpy().round(4),
         }
-    )
+        return cls(pd.DataFrame(columns), score(answers, labels))
+
+    def confusion(self) -> pd.DataFrame:
+        """Count answers: a row an actual class, a column a predicted one, in the order of CIFAR-10."""
+        counts = pd.crosstab(self.table["actual"], self.table["predicted"])
+        return counts.reindex(index=CLASSES, columns=CLASSES, fill_value=0)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return accuracy, loss and the accuracy of each class that occurs, as shares of 1."""
+        right = self.table["actual"] == self.table["predicted"]
+        by_class = right.groupby(self.table["actual"]).mean().round(4)
+        return {
+            "pictures": len(self.table),
+            "accuracy": round(self.score.accuracy, 4),
+            "loss": round(self.score.loss, 4),
+            "by_class": {str(name): float(share) for name, share in by_class.items()},
+        }
 
 
-def confusion(table: pd.DataFrame) -> pd.DataFrame:
-    """Count predictions: a row an actual class, a column a predicted one, in the order of CIFAR-10."""
-    counts = pd.crosstab(table["actual"], table["predicted"])
-    return counts.reindex(index=CLASSES, columns=CLASSES, fill_value=0)
-
-
-def names() -> pd.Series[str]:
-    """Return the test pictures' names, as `test-00042` for the official index 42."""
+def tested(network: ResNet, device: torch.device) -> Result:
+    """Show the network the test pictures, named as `test-00042` for the official index 42."""
+    images, labels = on_device(PREPARED / "test.safetensors", device)
     index = pd.read_csv(PREPARED / "index.csv")
-    test = index.loc[index["split"] == "test", "index"]
-    return test.map("test-{:05}".format)
+    names = [f"test-{number:05}" for number in index.loc[index["split"] == "test", "index"]]
+    return Result.of(names, logits(network, images), labels)
 
 
-def labelled(network: ResNet, device: torch.device) -> dict[str, float]:
-    """Compare the network's answers with the classes that people gave to pictures.
-
-    Without any label that is 0 pictures and no accuracy: no number is better than a made-up one.
-    """
-    labels = pd.read_csv(LABELS)
-    labels = labels[labels["class"].notna()]
+def labelled(network: ResNet, device: torch.device) -> Result | None:
+    """Show the network the pictures on whose class the annotators agree; None without any."""
+    labels = pd.read_csv(LABELS).drop_duplicates("picture")
+    labels = labels[labels["agreed"].notna()]
     if labels.empty:
-        return {"annotations": 0}
-    with_class = sorted(labels["picture"].unique())
-    images = torch.from_numpy(np.stack([_read(IMAGES / f"{name}.png") for name in with_class])).to(device)
-    answers = logits(network, images, "labelled pictures").argmax(1).tolist()
-    said = dict(zip(with_class, (CLASSES[answer] for answer in answers), strict=True))
-    agree = labels["picture"].map(said) == labels["class"]
-    return {"annotations": len(labels), "accuracy": round(float(agree.mean()), 4)}
+        return None
+    images = np.stack([_read(IMAGES / f"{name}.png") for name in labels["picture"]])
+    answers = logits(network, torch.from_numpy(images).to(device), "labelled pictures")
+    classes = torch.tensor([CLASSES.index(name) for name in labels["agreed"]], device=device)
+    return Result.of(list(labels["picture"]), answers, classes)
 
 
 def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -84,15 +99,27 @@ def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         return np.asarray(ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
-def closing(metrics: dict[str, float], pictures: int) -> str:
-    """Return the last lines of a pipeline run: the result, the state of the labelling, what to type next."""
+def closing(result: Result) -> str:
+    """Return a pipeline run's last lines: the result, the state of the labelling, what to type next."""
     labels = json.loads(LABEL_METRICS.read_text())
     return (
-        f"\naccuracy  {metrics['accuracy']:.2%} of {pictures:,} test pictures (loss {metrics['loss']:.4f})"
+        f"\naccuracy  {result.score.accuracy:.2%} of {len(result.table):,} test pictures"
+        f" (loss {result.score.loss:.4f})"
         f"\nlabelled  {labels['labelled']} of {labels['pictures']} pictures"
-        "\nnext      dvc metrics show | dvc plots show | change a value in params.yaml, then dvc repro and"
-        "\n          dvc metrics diff"
+        "\nnext      dvc metrics show, dvc plots show; change params.yaml, then dvc repro, dvc metrics diff"
     )
+
+
+def report(test: Result, labels: Result | None) -> None:
+    """Write every answer, the confusion matrices and the pictures of the run."""
+    with atomic(REPORT) as folder:
+        write_csv(folder / "predictions.csv", test.table)
+        write_csv(folder / "confusion.csv", test.confusion().reset_index())
+        figures.write(folder / "confusion.png", figures.confusion(test.confusion()))
+        figures.write(folder / "curves.png", figures.curves(pd.read_csv(CURVES)))
+        if labels:
+            write_csv(folder / "labelled_predictions.csv", labels.table)
+            write_csv(folder / "labelled_confusion.csv", labels.confusion().reset_index())
 
 
 def main() -> None:
@@ -100,21 +127,11 @@ def main() -> None:
     keep_large_blocks()
     device = choose_device()
     network = model.load(device)
-    images, labels = on_device(PREPARED / "test.safetensors", device)
-    answers = logits(network, images)
-    table = predictions(answers, labels, names())
-    counts = confusion(table)
-    result = score(answers, labels)
-    metrics = {"accuracy": round(result.accuracy, 4), "loss": round(result.loss, 4)}
-    right = np.diag(counts) / counts.sum(axis=1).clip(lower=1)
-    by_class = {name: round(float(right[name]), 4) for name in CLASSES}
-    write_json(METRICS, {**metrics, "by_class": by_class, "labelled": labelled(network, device)})
-    with atomic(REPORT) as report:
-        write_csv(report / "predictions.csv", table)
-        write_csv(report / "confusion.csv", counts.reset_index())
-        figures.write(report / "confusion.png", figures.confusion(counts))
-        figures.write(report / "curves.png", figures.curves(pd.read_csv(CURVES)))
-    print(closing(metrics, len(table)))
+    test, labels = tested(network, device), labelled(network, device)
+    # Without labels 0 pictures and no accuracy: no number is better than a made-up one.
+    write_json(METRICS, test.metrics() | {"labelled": labels.metrics() if labels else {"pictures": 0}})
+    report(test, labels)
+    print(closing(test))
 
 
 if __name__ == "__main__":

@@ -44,12 +44,12 @@ def curves(ours: pd.DataFrame) -> Figure:
 
 
 def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, name: str) -> None:
-    """Draw a value on the train pictures (dashed) and, where they were watched, on the others (solid)."""
+    """Draw a value on the train pictures (dashed) and, where others are watched, on those (solid)."""
     marker = _marker(table)
     axes.plot(table["epoch"], table[column], color=colour, linestyle="--", alpha=0.7, label=f"{name}: train")
     if table[f"val_{column}"].notna().any():
         axes.plot(
-            table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=f"{name}: watched"
+            table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=f"{name}: validation"
         )
 
 

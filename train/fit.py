@@ -19,15 +19,15 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from data import params, pictures
+from data import params
 from data.errors import UserError, run
 from data.files import write_csv, write_json
 from data.params import Train
-from data.prepare import OUT as PREPARED
+from data.pictures import PREPARED
 from data.progress import Task, progress
 from train import checkpoint, model
 from train.checkpoint import Fingerprint
-from train.device import choose_device, describe, keep_large_blocks
+from train.device import choose_device, describe, keep_large_blocks, on_device
 from train.inference import logits, score
 from train.loop import Trainer
 
@@ -57,13 +57,6 @@ def split(recipe: Train, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
     order = np.random.default_rng(recipe.seed).permutation(len(train[0]))
     held, kept = (torch.from_numpy(np.sort(rows)).to(device) for rows in np.split(order, [recipe.validation]))
     return (train[0][kept], train[1][kept]), (train[0][held], train[1][held])
-
-
-def on_device(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return a prepared split's images, N x 32 x 32 x 3, colours last, and labels, N, on the device."""
-    images, labels, _ = pictures.load(path)
-    colours_last = torch.from_numpy(images).to(device).permute(0, 2, 3, 1).contiguous()
-    return colours_last, torch.from_numpy(labels).to(device).long()
 
 
 class Run:

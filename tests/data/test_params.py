@@ -153,4 +153,4 @@ def test_a_missing_file_says_where_to_go(tmp_path: Path, monkeypatch: pytest.Mon
 def test_values_cannot_be_changed() -> None:
     loaded = params.load(ROOT / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
-        loaded.recipe = "best"  # type: ignore[misc]
+        loaded.recipe = "best"

@@ -28,9 +28,10 @@ def choose(source: str) -> None:
 def test_the_sample_becomes_tensors_and_an_index(repository: Path) -> None:
     choose("sample")
     prepare.main()
-    images, labels, indices = pictures.load(prepare.OUT / "train.safetensors")
-    assert (images.shape, images.dtype) == ((5000, 3, 32, 32), np.uint8)
-    index = pd.read_csv(prepare.OUT / "index.csv")
+    images, labels, indices = pictures.load(pictures.PREPARED / "train.safetensors")
+    assert images.shape == (5000, 3, 32, 32)
+    assert images.dtype == np.uint8
+    index = pd.read_csv(pictures.PREPARED / "index.csv")
     train = index[index["split"] == "train"]
     assert train["index"].tolist() == indices.tolist()
     assert train["label"].tolist() == [pictures.CLASSES[label] for label in labels]
@@ -42,7 +43,7 @@ def test_twice_gives_the_same_bytes(repository: Path) -> None:
     runs = []
     for _ in range(2):
         prepare.main()
-        runs.append({path.name: path.read_bytes() for path in prepare.OUT.iterdir()})
+        runs.append({path.name: path.read_bytes() for path in pictures.PREPARED.iterdir()})
     assert runs[0] == runs[1]
 
 
@@ -50,7 +51,7 @@ def test_the_full_set_has_all_pictures_in_official_order(full_cifar10: Path, rep
     choose("cifar10")
     prepare.main()
     for split, count in (("train", 50_000), ("test", 10_000)):
-        images, labels, indices = pictures.load(prepare.OUT / f"{split}.safetensors")
+        images, labels, indices = pictures.load(pictures.PREPARED / f"{split}.safetensors")
         assert images.shape == (count, 3, 32, 32)
         assert indices.tolist() == list(range(count))
         assert np.bincount(labels).tolist() == [count // 10] * 10

@@ -27,7 +27,7 @@ def test_on_a_pipe_a_plain_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with progress.progress("reading", 100, "pictures") as task:
         for _ in range(4):
             now[0] += 10
@@ -41,7 +41,7 @@ def test_the_time_left_counts_only_what_was_done_since_the_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with progress.progress("training", 100, "steps", done=80) as task:
         now[0] += 20
         task.advance(10)

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data import cifar10, sample
 from data.errors import UserError
@@ -36,23 +34,6 @@ def test_the_sample_is_bit_equal_to_the_official_pictures(full_cifar10: Path, sp
     assert np.array_equal(ours.images, official.images[ours.indices])
     assert np.array_equal(ours.labels, official.labels[ours.indices])
     assert ours.files == tuple(official.files[index] for index in ours.indices)
-
-
-def test_making_it_again_gives_the_same_bytes(
-    full_cifar10: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    sample.main()
-    made = {path.name: path.read_bytes() for path in Path("data/sample").iterdir()}
-    assert made == {path.name: path.read_bytes() for path in FOLDER.iterdir()}
-
-
-@given(rows=st.integers(1, 4), columns=st.integers(1, 4))
-def test_a_sheet_is_cut_into_the_pictures_that_it_was_made_of(rows: int, columns: int) -> None:
-    images = np.random.default_rng(rows).integers(0, 256, (rows * columns, 3, 32, 32), np.uint8)
-    sheet = sample.to_sheet(images, columns)
-    assert sheet.shape == (rows * 32, columns * 32, 3)
-    assert np.array_equal(sample.from_sheet(sheet, columns), images)
 
 
 def remove_index(folder: Path) -> None:

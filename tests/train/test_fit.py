@@ -18,6 +18,7 @@ import torch
 from data import pictures
 from tests.tiny import ROOT, TINY, tiny, write_params
 from train import checkpoint, fit
+from train.device import on_device
 
 Stage = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -162,7 +163,7 @@ def test_pictures_held_out_are_not_trained_on(workspace: Path) -> None:
 
 def test_the_published_run_watches_the_test_pictures(workspace: Path) -> None:
     (train, _), (watched, labels) = fit.split(tiny(validation=0, watch_test=True), torch.device("cpu"))
-    test, _ = fit.on_device(Path("data/cifar10/test.safetensors"), torch.device("cpu"))
+    test, _ = on_device(Path("data/cifar10/test.safetensors"), torch.device("cpu"))
     assert len(train) == 80
     assert torch.equal(watched, test)
     assert len(labels) == len(test)

@@ -37,7 +37,7 @@ def test_a_step_is_that_of_plain_sgd_written_out(train_set: tuple[Tensor, Tensor
     recipe = tiny(momentum_at_peak=0.8, weight_decay=0.01)
     trainer = Trainer(recipe, *train_set)
     torch.manual_seed(recipe.seed)
-    network = ResNet(recipe.depth, bn_momentum=recipe.bn_momentum).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = ResNet(recipe.depth, bn_momentum=recipe.bn_momentum).to(memory_format=torch.channels_last)
     momenta = {name: torch.zeros_like(weight) for name, weight in network.named_parameters()}
     pictures, labels = torch.randn(16, 3, 16, 16), torch.arange(16) % 10
     for step in range(3):
@@ -48,7 +48,7 @@ def test_a_step_is_that_of_plain_sgd_written_out(train_set: tuple[Tensor, Tensor
             for (name, weight), gradient in zip(network.named_parameters(), gradients, strict=True):
                 decayed = gradient + (0.01 * weight if weight.ndim > 1 else 0)
                 momenta[name] = decayed if step == 0 else momentum * momenta[name] + decayed
-                weight -= rate * (decayed + momentum * momenta[name])
+                weight.sub_(rate * (decayed + momentum * momenta[name]))
         trainer.update(pictures, labels)
         trainer.step += 1
     for ours, written_out in zip(trainer.network.parameters(), network.parameters(), strict=True):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from train.resnet import ResNet
+from train.resnet import Block, ResNet
 
 
 def convolutions(network: nn.Module) -> list[nn.Conv2d]:
@@ -13,7 +13,7 @@ def convolutions(network: nn.Module) -> list[nn.Conv2d]:
 
 
 def stage(width: int, inputs: int, outputs: int, stride: int, blocks: int) -> list[tuple[int, int, int, int]]:
-    """Return (inputs, outputs, kernel, stride) of a stage's convolutions, as Keras' model.summary() lists them."""
+    """Return (inputs, outputs, kernel, stride) of a stage's convolutions."""
     first = [
         (inputs, width, 1, stride),
         (width, width, 3, 1),
@@ -48,7 +48,7 @@ def test_depth_56_has_the_published_numbers() -> None:
         "stage 2": network.blocks[12:],
         "head": nn.ModuleList([network.last, network.dense]),
     }
-    # Keras counts the running statistics among a part's parameters; its summary's numbers are those with them.
+    # Keras counts the running statistics among a part's parameters.
     statistics = {name: value for name, value in network.named_buffers() if "running" in name}
     trainable = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
     running = {
@@ -88,13 +88,14 @@ def test_pre_activation_is_everywhere_but_at_the_very_first() -> None:
     kinds = [type(block.reduce).__name__ for block in network.blocks]
     assert kinds == ["Conv2d", *["PreActivation"] * 5]
     for block in network.blocks:
+        assert isinstance(block, Block)
         assert [type(part) for part in block.expand] == [nn.BatchNorm2d, nn.ReLU, nn.Conv2d]
         assert isinstance(block.shortcut, nn.Conv2d | nn.Identity)  # no batch norm on the way around
 
 
 def test_a_block_whose_convolutions_are_zero_carries_its_input_through() -> None:
     block = ResNet(20).blocks[1]
-    nn.init.zeros_(block.expand[2].weight)
+    nn.init.zeros_(convolutions(block)[-1].weight)
     x = torch.randn(2, 64, 8, 8)
     assert torch.equal(block(x), x)
 

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data import embed, sample
+from tests.tiny import ROOT
+
+
+def test_making_it_again_gives_the_same_bytes(
+    full_cifar10: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    embed.main()
+    made = {path.name: path.read_bytes() for path in Path("data/sample").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (ROOT / sample.FOLDER).iterdir()}
+
+
+@given(rows=st.integers(1, 4), columns=st.integers(1, 4))
+def test_a_sheet_is_cut_into_the_pictures_that_it_was_made_of(rows: int, columns: int) -> None:
+    images = np.random.default_rng(rows).integers(0, 256, (rows * columns, 3, 32, 32), np.uint8)
+    sheet = embed.to_sheet(images, columns)
+    assert sheet.shape == (rows * 32, columns * 32, 3)
+    assert np.array_equal(sample.from_sheet(sheet, columns), images)

@@ -1,0 +1,188 @@
+"""The graph of dvc.yaml: complete, current, and run from one end to the other in a fresh clone."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.tiny import ROOT, TINY, write_params
+
+STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+
+# Labels are made by people; a change of the code that fetches them is no reason to fetch them anew.
+WITHOUT_CODE = {"export"}
+
+
+def module(name: str) -> str | None:
+    """Return the repository's file of a module, without the packages' own files, which hold no code."""
+    path = Path(*name.split(".")).with_suffix(".py")
+    return str(path) if (ROOT / path).exists() else None
+
+
+def imported(path: str) -> set[str]:
+    """Return the repository's files that a file imports, at its top or anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {found for name in names if (found := module(name))}
+
+
+def code(stage: str) -> set[str]:
+    """Return all of the repository's files that a stage's command runs."""
+    todo = {module(STAGES[stage]["cmd"].removeprefix("python -m ")) or ""}
+    done: set[str] = set()
+    while todo:
+        path = todo.pop()
+        done.add(path)
+        todo |= imported(path) - done
+    return done
+
+
+@pytest.mark.parametrize("stage", sorted(set(STAGES) - WITHOUT_CODE))
+def test_the_code_of_a_stage_is_among_its_dependencies(stage: str) -> None:
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert listed == code(stage)
+
+
+def test_fetching_labels_depends_on_the_tasks_alone() -> None:
+    assert STAGES["export"]["deps"] == ["annotate/tasks.json"]
+
+
+def test_every_room_knows_only_the_floor_below() -> None:
+    for room, below in {
+        "data": {"data"},
+        "annotate": {"annotate", "data"},
+        "train": {"train", "data"},
+    }.items():
+        for path in (ROOT / room).glob("*.py"):
+            known = {found.split("/")[0] for found in imported(f"{room}/{path.name}")}
+            assert known <= below, path
+
+
+def test_every_output_has_a_line_in_gitignore_or_lives_in_git() -> None:
+    ignored = (ROOT / ".gitignore").read_text().split()
+    for stage in STAGES.values():
+        for out in stage["outs"]:
+            if isinstance(out, str):
+                assert {f"/{out}", f"/{out}/"} & set(ignored), out
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a fresh clone of the repository as it is in the working tree, with no cache and no output."""
+    listed = subprocess.check_output(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, text=True
+    )
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "clone"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a user: `python` is the one with the packages, no Label Studio is known."""
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("LABEL_STUDIO", "CIFAR10"))
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "true"}
+
+
+def dvc(clone: Path, *arguments: str, code: int = 0) -> str:
+    """Run dvc in the clone and return all that it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=clone,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def ran(said: str) -> list[str]:
+    """Return the stages that a `dvc repro` ran."""
+    return re.findall(r"Running stage '(\w+)'", said)
+
+
+def test_the_lock_is_current(clone: Path) -> None:
+    assert "Data and pipelines are up to date" in dvc(clone, "repro", "--dry", "--allow-missing")
+
+
+def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
+    write_params(clone, **TINY)
+    said = dvc(clone, "repro")
+    assert ran(said) == [
+        "sample",
+        "labels",
+        "prepare",
+        "train",
+        "evaluate",
+    ]  # the labels themselves are in git
+    assert "labelled  " in said
+    assert "next      dvc metrics show" in said
+    assert (clone / "train/model.safetensors").exists()
+    assert subprocess.check_output(["git", "status", "--porcelain", "annotate"], cwd=clone, text=True) == ""
+
+    shown = json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"]
+    assert set(shown) == {"annotate/metrics.json", "train/metrics.json", "train/test.json"}
+
+    assert ran(dvc(clone, "repro")) == []
+    write_params(clone, **TINY | {"max_lr": 0.2})
+    assert ran(dvc(clone, "repro")) == ["train", "evaluate"]
+    write_params(clone, **TINY)
+    back = dvc(clone, "repro")
+    assert ran(back) == []
+    assert "Stage 'train' is cached" in back
+    assert json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"] == shown
+
+    differences = json.loads(dvc(clone, "metrics", "diff", "--json"))
+    assert "steps" in differences["train/metrics.json"]
+    dvc(clone, "plots", "show", "--json")
+
+
+def test_a_mistake_in_params_fails_before_any_work(clone: Path) -> None:
+    write_params(clone, max_lrr=1.0)
+    said = dvc(clone, "repro", "train", code=255)
+    assert "error: params.yaml: recipes.quick.train.max_lrr is not a parameter" in said
+    assert "hint: did you mean max_lr?" in said
+    assert ran(said) == ["prepare"]
+
+
+def test_two_pipelines_at_once_do_not_meet(clone: Path) -> None:
+    write_params(
+        clone, **TINY | {"epochs": 400, "fall_epochs": 399.0, "progressive": [{"epochs": 400, "size": 8}]}
+    )
+    command = [sys.executable, "-m", "dvc", "repro", "train"]
+    first = subprocess.Popen(command, cwd=clone, env=environment(), stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    for line in first.stdout:
+        if line.startswith("epoch 1/"):
+            break
+    started = time.monotonic()
+    said = dvc(clone, "repro", "train", code=255)
+    assert "is busy, it is being blocked by" in said
+    assert time.monotonic() - started < 60
+    first.terminate()
+    first.communicate(timeout=60)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from data.pictures import CLASSES, Pictures
+from tests.tiny import ROOT
+from train import evaluate, fit, model
+from train.evaluate import Result
+from train.resnet import ResNet
+
+Stage = Callable[..., subprocess.CompletedProcess[str]]
+
+LABELS = "picture,class,agreed,cifar10,annotator,seconds,boxes\n"
+
+
+@pytest.fixture
+def trained(workspace: Path, few: Pictures) -> Path:
+    """Return a workspace with a network that was not trained, pictures to label, and no label yet."""
+    torch.manual_seed(5)
+    model.write(ResNet(11), 11)
+    fit.write_curves(
+        [
+            {"epoch": 1, "lr": 0.1, "momentum": 0.9, "size": 32, "loss": 2.0, "accuracy": 0.3}
+            | {"val_loss": None, "val_accuracy": None, "seconds": 1.0}
+        ]
+    )
+    shutil.copy(ROOT / "train/published.csv", "train/published.csv")
+    evaluate.IMAGES.mkdir(parents=True)
+    for number in range(3):
+        Image.fromarray(few.images[number].transpose(1, 2, 0)).save(evaluate.IMAGES / f"test-{number:05}.png")
+    label("")
+    return workspace
+
+
+def label(rows: str) -> None:
+    """Write what the annotators said."""
+    evaluate.LABELS.parent.mkdir(exist_ok=True)
+    evaluate.LABELS.write_text(LABELS + rows)
+    done = len({row.split(",")[0] for row in rows.splitlines()})
+    evaluate.LABEL_METRICS.write_text(json.dumps({"pictures": 3, "labelled": done}))
+
+
+def test_it_writes_metrics_predictions_and_pictures(stage: Stage, trained: Path) -> None:
+    done = stage("train.evaluate")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(evaluate.METRICS.read_text())
+    table = pd.read_csv(evaluate.REPORT / "predictions.csv")
+    assert metrics["pictures"] == len(table) == 80
+    assert metrics["accuracy"] == (table["actual"] == table["predicted"]).mean()
+    assert sorted(metrics["by_class"]) == sorted(CLASSES)
+    confusion = pd.read_csv(evaluate.REPORT / "confusion.csv", index_col="actual")
+    assert confusion.to_numpy().sum() == 80
+    assert confusion.to_numpy().trace() / 80 == metrics["accuracy"]
+    for name in ("curves.png", "confusion.png"):
+        with Image.open(evaluate.REPORT / name) as picture:
+            assert picture.width > 500
+
+
+def test_without_labels_it_says_so_and_gives_no_accuracy(stage: Stage, trained: Path) -> None:
+    done = stage("train.evaluate")
+    assert json.loads(evaluate.METRICS.read_text())["labelled"] == {"pictures": 0}
+    assert "labelled  0 of 3 pictures" in done.stdout
+    assert "NaN" not in evaluate.METRICS.read_text()
+
+
+def test_labelled_pictures_count_once_and_only_where_annotators_agree(stage: Stage, trained: Path) -> None:
+    label(
+        "test-00000,frog,frog,frog,annotator-1,3.0,1\n"
+        "test-00000,frog,frog,frog,annotator-2,4.0,1\n"
+        "test-00001,cat,,truck,annotator-1,3.0,0\n"
+        "test-00001,dog,,truck,annotator-2,3.0,0\n"
+        "test-00002,truck,truck,truck,annotator-1,2.0,1\n"
+    )
+    stage("train.evaluate")
+    answers = pd.read_csv(evaluate.REPORT / "labelled_predictions.csv").set_index("picture")
+    assert answers["actual"].to_dict() == {"test-00000": "frog", "test-00002": "truck"}
+    metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
+    assert metrics["pictures"] == 2
+    assert metrics["accuracy"] == (answers["actual"] == answers["predicted"]).mean()
+    assert set(metrics["by_class"]) == {"frog", "truck"}
+
+
+def test_the_same_picture_gets_the_same_answer_as_a_file_and_as_a_tensor(stage: Stage, trained: Path) -> None:
+    label("test-00000,frog,frog,frog,annotator-1,3.0,1\n")
+    stage("train.evaluate")
+    as_file = pd.read_csv(evaluate.REPORT / "labelled_predictions.csv").iloc[0]
+    as_tensor = pd.read_csv(evaluate.REPORT / "predictions.csv").iloc[0]
+    assert as_file["predicted"] == as_tensor["predicted"]
+    assert as_file["confidence"] == pytest.approx(as_tensor["confidence"], abs=2e-4)
+
+
+def test_twice_gives_the_same_bytes(stage: Stage, trained: Path) -> None:
+    runs = []
+    for _ in range(2):
+        stage("train.evaluate")
+        runs.append({path.name: path.read_bytes() for path in evaluate.REPORT.iterdir()})
+    assert runs[0] == runs[1]
+
+
+def test_no_model_says_how_to_get_one(stage: Stage, trained: Path) -> None:
+    model.MODEL.unlink()
+    done = stage("train.evaluate")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: train/model.safetensors: no such file\n"
+        'hint: train one with "dvc repro", or bring the latest back with "dvc checkout".\n'
+    )
+
+
+def test_confusion_has_a_row_an_actual_class_and_a_column_a_predicted_one() -> None:
+    answers = torch.zeros(3, 10)
+    answers[[0, 1, 2], [0, 0, 9]] = 5.0
+    result = Result.of(["a", "b", "c"], answers, torch.tensor([0, 1, 9]))
+    counts = result.confusion()
+    assert counts.loc["airplane", "airplane"] == 1
+    assert counts.loc["automobile", "airplane"] == 1
+    assert counts.loc["truck", "truck"] == 1
+    assert counts.to_numpy().sum() == 3
+    assert result.metrics()["by_class"] == {"airplane": 1.0, "automobile": 0.0, "truck": 1.0}
+    assert np.allclose(result.table["confidence"], 0.9428)
