@@ -2,6 +2,7 @@
 # Any Python from 3.10 to 3.13 will do: make PYTHON=python3.12 repro
 PYTHON ?= python3
 BIN := .venv/bin
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 # Stages run `python`: that of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -13,17 +14,20 @@ help: ## list the commands
 env: .venv/ready ## make the environment, or renew it
 
 .venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14) and "error: needs Python 3.10 to 3.13, found " + sys.version.split()[0] + "\nhint: make PYTHON=python3.12 repro")'
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	@$(PYTHON) -c '$(SUPPORTED)' || { \
+		echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); expected Python 3.10 to 3.13" >&2; \
+		echo "hint: make PYTHON=python3.12 repro" >&2; exit 1; }
+	@echo "making .venv: 6 GB with PyTorch, a few minutes"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
 
 repro: env ## run the stages that have changed: label, prepare, train, evaluate
-	$(BIN)/python -m data.params
-	$(BIN)/dvc repro
+	@$(BIN)/python -m data.params
+	@$(BIN)/dvc repro
 
 test: env ## run the tests; CIFAR10_DIR=... for those on the full set
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
 
 lint: env ## check style and types
 	$(BIN)/ruff check .

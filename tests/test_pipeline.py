@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import re
@@ -16,7 +17,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from data import embed, errors, sample
 from tests.tiny import ROOT, TINY, write_params
+from train import model
+from train.resnet import ResNet
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -168,6 +172,54 @@ def test_a_mistake_in_params_fails_before_any_work(clone: Path) -> None:
     assert "error: params.yaml: recipes.quick.train.max_lrr is not a parameter" in said
     assert "hint: did you mean max_lr?" in said
     assert ran(said) == ["prepare"]
+
+
+CUT = {  # a stage, something deep in its work, and what it writes
+    "annotate.sample": ("data.sample.read", "annotate/tasks.json"),
+    "annotate.export": ("annotate.export.unlabelled", "annotate/export.json"),
+    "annotate.labels": ("annotate.labels.judge", "annotate/labels"),
+    "data.prepare": ("data.pictures.Pictures.save", "data/cifar10"),
+    "train.evaluate": ("train.figures.confusion", "train/report"),
+}
+
+
+@pytest.mark.parametrize("stage", CUT)
+def test_ctrl_c_leaves_nothing_half_written(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work, out = CUT[stage]
+    prepared(tmp_path, out)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [stage])
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, interrupted)
+    with pytest.raises(SystemExit) as ended:
+        errors.run(importlib.import_module(stage).main)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted: what was finished is kept\n"
+    assert not (tmp_path / out).exists()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def prepared(folder: Path, out: str) -> None:
+    """Fill a folder with what the stages read, as far as the repository has it, without one output."""
+    for name in ("annotate", "data/sample", "params.yaml", "train/published.csv"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    few = embed.choose(sample.read("test", ROOT / "data/sample"), 2)
+    few.save(folder / "data/cifar10/test.safetensors")
+    few.table("test").to_csv(folder / "data/cifar10/index.csv", index=False)
+    model.write(ResNet(11), 11, folder / "train/model.safetensors")
+    (folder / "annotate/labels").mkdir(exist_ok=True)
+    (folder / "annotate/labels/labels.csv").write_text("picture,agreed\n")
+    if (folder / out).is_dir():
+        shutil.rmtree(folder / out)
+    else:
+        (folder / out).unlink(missing_ok=True)
 
 
 def test_two_pipelines_at_once_do_not_meet(clone: Path) -> None:

@@ -1,0 +1,63 @@
+"""Keep the labels that are committed, or fetch those that are on a Label Studio server now.
+
+    python -m annotate.export        with LABEL_STUDIO_URL set, in the environment or .env: fetches
+
+Reads annotate/tasks.json and, if one is configured, the server; writes annotate/export.json, which is in
+git. Without a server the file stays as it is. Whatever goes wrong, the labels that were there are kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from annotate.entries import read_export
+from annotate.server import configured, fetch
+from annotate.tasks import EXPORT, TASKS, Task, read_tasks
+from annotate.tidy import tidy, unlabelled
+from data.errors import UserError, run
+from data.files import write_json
+
+
+def count(entries: list[Any], tasks: tuple[Task, ...]) -> int:
+    """Return how many of the tasks have an annotation that was submitted, not skipped, and not empty."""
+    done = {
+        entry["image_id"]
+        for entry in entries
+        if any(one.get("result") and not one.get("was_cancelled") for one in entry["annotations"])
+    }
+    return sum(task.image_id in done for task in tasks)
+
+
+def fetched(raw: list[dict[str, Any]], tasks: tuple[Task, ...], shown: str) -> list[Any]:
+    """Return a server's tasks as they are kept.
+
+    Raises `UserError` if none is ours: another project's labels must not take the place of ours.
+    """
+    entries = tidy(raw)
+    ours = {task.image_id for task in tasks}
+    if not any(entry["image_id"] in ours for entry in entries):
+        raise UserError(
+            f"{shown}: none of the project's {len(entries)} tasks shows one of our {len(tasks)} pictures",
+            "import annotate/tasks.json into the project, or set LABEL_STUDIO_PROJECT to another one.",
+        )
+    return entries
+
+
+def main() -> None:
+    """Fetch the labels from Label Studio, or keep those in annotate/export.json."""
+    tasks = read_tasks(TASKS)
+    kept = read_export(EXPORT) if EXPORT.exists() else unlabelled(tasks)
+    server = configured()
+    state = f"{count(kept, tasks)} of {len(tasks)} pictures labelled"
+    if server is None:
+        if not EXPORT.exists():
+            write_json(EXPORT, kept)
+        print(f"keeping {EXPORT}: {state}; no Label Studio is configured (LABEL_STUDIO_URL)")
+        return
+    entries = fetched(fetch(server), tasks, server.shown)
+    write_json(EXPORT, entries)
+    print(f"{EXPORT}: {count(entries, tasks)} of {len(tasks)} pictures labelled; before: {state}")
+
+
+if __name__ == "__main__":
+    run(main)

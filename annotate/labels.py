@@ -1,0 +1,82 @@
+"""Judge every label and write them in each format that the next step may ask for.
+
+    python -m annotate.labels
+
+Reads annotate/export.json, tasks.json, images/ and label_config.xml, and data/sample/index.csv for CIFAR-10's
+own classes, if it is there. Writes annotate/labels/ (labels.csv, boxes.csv, problems.csv, coco.json, yolo/,
+voc/, sheet.png) and annotate/metrics.json. The same files give the same bytes; no label is lost without a
+line in problems.csv.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from annotate import sheet, tables
+from annotate.coco import to_coco
+from annotate.entries import read_export
+from annotate.judge import Judged, judge
+from annotate.metrics import measure
+from annotate.records import Problem
+from annotate.scheme import Scheme, read_scheme
+from annotate.tasks import LABELS, METRICS, read_tasks
+from annotate.voc import write_voc
+from annotate.yolo import write_yolo
+from data.errors import run
+from data.files import atomic, write_csv, write_json
+
+SAMPLE_INDEX = Path("data/sample/index.csv")
+
+
+def cifar10_classes(index: Path = SAMPLE_INDEX) -> dict[str, str]:
+    """Return CIFAR-10's class of every picture of the sample's test part, by our name for the picture."""
+    if not index.exists():
+        return {}
+    with index.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    return {f"test-{int(row['index']):05}": row["label"] for row in rows}
+
+
+def write(folder: Path, pictures: Sequence[Judged], problems: Sequence[Problem], scheme: Scheme) -> None:
+    """Write all tables, formats and the sheet into a new folder, all of them or none."""
+    with atomic(folder) as part:
+        part.mkdir()
+        write_csv(part / "labels.csv", tables.labels_table(pictures, scheme))
+        write_csv(part / "boxes.csv", tables.boxes_table(pictures, scheme))
+        write_csv(part / "problems.csv", tables.problems_table(problems))
+        write_json(part / "coco.json", to_coco(pictures, scheme.box_labels))
+        write_yolo(part / "yolo", pictures, scheme.box_labels)
+        write_voc(part / "voc", pictures)
+        sheet.draw(pictures, scheme.box_labels).save(part / "sheet.png")
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """Return the metrics in two or three lines, with what to do next where something is left."""
+    lines = [
+        f"{metrics['labelled']} of {metrics['pictures']} pictures labelled, {metrics['skipped']} skipped, "
+        f"{metrics['boxes']} boxes"
+    ]
+    if "accuracy" in metrics:
+        kappa = f", Cohen's kappa {metrics['kappa']:.3f}" if "kappa" in metrics else ""
+        right = f"{100 * metrics['accuracy']:.1f} % of {metrics['compared']}"
+        lines.append(f"as CIFAR-10's own classes: {right}{kappa}")
+    problems = ", ".join(f"{count} {kind}" for kind, count in metrics["problems"].items())
+    lines.append(f"problems: {problems or 'none'}" + (f" ({LABELS}/problems.csv)" if problems else ""))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Judge the labels: annotate/labels/ and annotate/metrics.json."""
+    scheme = read_scheme()
+    pictures, problems = judge(read_tasks(), read_export(), scheme, cifar10_classes())
+    metrics = measure(pictures, problems)
+    write(LABELS, pictures, problems, scheme)
+    write_json(METRICS, metrics)
+    print(summary(metrics))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,78 @@
+"""What the labels are worth, in numbers: annotate/metrics.json."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import mean, median
+from typing import Any
+
+from annotate.judge import Judged
+from annotate.records import Problem
+
+DIGITS = 4
+
+
+def measure(pictures: Sequence[Judged], problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return counts and, where there are labels to compare, how well they agree.
+
+    `accuracy` and `kappa` (Cohen 1960) compare the agreed class with CIFAR-10's on the `compared` pictures;
+    `agreement` is the mean of Cohen's kappa over all pairs of annotators. What has no value is
+    left out.
+    """
+    annotations = [one for picture in pictures for one in picture.annotations]
+    labelled = {one.picture for one in annotations}
+    seconds = [one.seconds for one in annotations if one.seconds is not None]
+    found: dict[str, Any] = {
+        "pictures": len(pictures),
+        "labelled": len(labelled),
+        "skipped": len({one.picture for one in problems if one.kind == "skipped"} - labelled),
+        "annotators": len({one.annotator for one in annotations}),
+        "boxes": sum(len(one.boxes) for one in annotations),
+        "problems": dict(sorted(Counter(one.kind for one in problems).items())),
+    }
+    if seconds:
+        found["median_seconds"] = round(median(seconds), 1)
+    return {**found, **_against_cifar10(pictures), **_agreement(pictures)}
+
+
+def _against_cifar10(pictures: Sequence[Judged]) -> dict[str, float]:
+    pairs = [(one.cifar10, one.agreed) for one in pictures if one.cifar10 and one.agreed]
+    if not pairs:
+        return {}
+    right = sum(known == given for known, given in pairs)
+    found = {"compared": len(pairs), "accuracy": round(right / len(pairs), DIGITS)}
+    agreed = kappa([str(known) for known, _ in pairs], [str(given) for _, given in pairs])
+    return found if agreed is None else {**found, "kappa": round(agreed, DIGITS)}
+
+
+def _agreement(pictures: Sequence[Judged]) -> dict[str, float]:
+    said: dict[str, dict[str, str]] = defaultdict(dict)  # by annotator and picture
+    for picture in pictures:
+        for annotator, label in _settled(picture).items():
+            said[annotator][picture.task.image_id] = label
+    found = []
+    for one, other in combinations(sorted(said), 2):
+        both = sorted(said[one].keys() & said[other].keys())
+        found.append(kappa([said[one][name] for name in both], [said[other][name] for name in both]))
+    kappas = [one for one in found if one is not None]
+    return {"agreement": round(mean(kappas), DIGITS)} if kappas else {}
+
+
+def _settled(picture: Judged) -> dict[str, str]:
+    """Return annotator to class, without those who gave the picture two different classes."""
+    given: dict[str, set[str]] = defaultdict(set)
+    for one in picture.annotations:
+        if one.label is not None:
+            given[one.annotator].add(one.label)
+    return {annotator: labels.pop() for annotator, labels in given.items() if len(labels) == 1}
+
+
+def kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
+    """Return Cohen's kappa; None where it is 0 / 0: no picture, or one and the same class everywhere."""
+    if len({*first, *second}) < 2:
+        return None
+    from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
+
+    return float(cohen_kappa_score(first, second))

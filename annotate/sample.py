@@ -1,0 +1,80 @@
+"""Choose the pictures to label, at random and without their classes in sight.
+
+    python -m annotate.sample
+
+Reads params.yaml (`annotate`) and the embedded sample's test pictures, or a folder of the user's pictures.
+Writes annotate/images/ and annotate/tasks.json. No name tells a class, and the choice is not balanced
+by class, so that nobody can label the last pictures by counting the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from annotate import folder
+from annotate.tasks import IMAGES, TASKS, Task, write_tasks
+from data import params, sample
+from data.errors import UserError, run
+from data.files import atomic, digest
+from data.progress import track
+
+SAMPLE = "data/sample"
+
+
+def choose(size: int, count: int, seed: int) -> list[int]:
+    """Return `count` different positions below `size`, ascending; the same seed gives the same ones."""
+    return sorted(int(row) for row in np.random.default_rng(seed).choice(size, count, replace=False))
+
+
+def from_sample(count: int, seed: int) -> Iterator[tuple[str, Image.Image]]:
+    """Yield name and picture of a choice from the sample's test part; `test-00042` is official index 42."""
+    pictures = sample.read("test")
+    if count > len(pictures):
+        raise UserError(
+            f"annotate.pictures is {count}; the embedded sample has {len(pictures)} test pictures",
+            f"set it to {len(pictures)} or less in params.yaml.",
+        )
+    for row in choose(len(pictures), count, seed):
+        yield f"test-{pictures.indices[row]:05}", Image.fromarray(pictures.images[row].transpose(1, 2, 0))
+
+
+def from_folder(source: Path, count: int, seed: int) -> Iterator[tuple[str, Image.Image]]:
+    """Yield name and picture of a choice from the user's pictures."""
+    found = list(folder.find(source, count).items())
+    for row in choose(len(found), count, seed):
+        name, path = found[row]
+        yield name, folder.read(path)
+
+
+def save(chosen: Iterator[tuple[str, Image.Image]], count: int, level: int) -> list[Task]:
+    """Write each picture as PNG, all of them or none, and return the tasks."""
+    tasks = []
+    with atomic(IMAGES) as part:
+        part.mkdir()
+        for name, image in track(chosen, "writing pictures", count, "pictures"):
+            file = f"{name}.png"
+            image.save(part / file, compress_level=level)
+            tasks.append(Task(name, (IMAGES / file).as_posix(), digest(part / file, "sha256")))
+    return tasks
+
+
+def main() -> None:
+    """Choose the pictures to label: annotate/images/ and annotate/tasks.json."""
+    wanted = params.load().annotate
+    if Path(wanted.source) == Path(SAMPLE):
+        # Uncompressed: the bytes, and with them the checksums in git, depend on no release of zlib.
+        tasks = save(from_sample(wanted.pictures, wanted.seed), wanted.pictures, level=0)
+    else:
+        # Photographs would take gigabytes that way; 6 is zlib's own default.
+        chosen = from_folder(Path(wanted.source), wanted.pictures, wanted.seed)
+        tasks = save(chosen, wanted.pictures, level=6)
+    write_tasks(TASKS, tasks)
+    print(f"{len(tasks)} pictures to label from {wanted.source}: {TASKS}, {IMAGES}/")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,173 @@
+"""The label scheme: annotate/label_config.xml as typed values, and nothing in it that goes unread.
+
+A scheme may have `Choices` (for the picture or, with perRegion, for each box; single or multiple),
+`RectangleLabels`, and for each box `TextArea` and `Rating`. Anything else is refused by name: its results
+would be lost without a word.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotate.tasks import SCHEME
+from data.errors import UserError, nearest
+
+LAYOUT = {"View", "Style", "Header", "Collapse", "Panel", "Filter", "Image"}  # these give no results
+RESULTS = {"Choices", "RectangleLabels", "TextArea", "Rating"}
+OPTIONS = {"Choice": "Choices", "Label": "RectangleLabels"}  # an option, and the only place it may stand in
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A question with given answers, about the picture or about each box."""
+
+    name: str
+    options: tuple[str, ...]
+    multiple: bool
+    per_region: bool
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Rectangles, each with one of the given labels."""
+
+    name: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Note:
+    """Free text (`textarea`) or a number of stars (`rating`) about each box."""
+
+    name: str
+    kind: str
+
+
+Control = Choices | Boxes | Note
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """What can be said about a picture; controls in the order of the file."""
+
+    controls: tuple[Control, ...]
+
+    @property
+    def picture_class(self) -> Choices | None:
+        """The first single choice about the whole picture: the one that is compared with CIFAR-10."""
+        return next((one for one in self.about_picture if not one.multiple), None)
+
+    @property
+    def about_picture(self) -> tuple[Choices, ...]:
+        """The questions about the whole picture."""
+        return tuple(one for one in self.controls if isinstance(one, Choices) and not one.per_region)
+
+    @property
+    def about_box(self) -> tuple[Choices | Note, ...]:
+        """What can be said about a box beside its label."""
+        return tuple(
+            one
+            for one in self.controls
+            if isinstance(one, Note) or (isinstance(one, Choices) and one.per_region)
+        )
+
+    @property
+    def box_labels(self) -> tuple[str, ...]:
+        """The labels that a box can have, in the order of the file: the categories of every format."""
+        options = [option for one in self.controls if isinstance(one, Boxes) for option in one.options]
+        return tuple(dict.fromkeys(options))
+
+    def control(self, name: str) -> Control | None:
+        """Return the control of that name."""
+        return next((one for one in self.controls if one.name == name), None)
+
+
+class _NoDoctype(ET.TreeBuilder):
+    """Builds the tree, and refuses the one part of XML that can read files or grow without end."""
+
+    def doctype(self, name: str, pubid: str, system: str) -> None:
+        raise ValueError("a DOCTYPE is not allowed here")
+
+
+def read_scheme(path: Path = SCHEME) -> Scheme:
+    """Read and check the scheme. Raises `UserError`, naming the tag, for whatever would go unread."""
+    hint = f"mend {path}, or take it back from git."
+    try:
+        root = ET.fromstring(path.read_bytes(), parser=ET.XMLParser(target=_NoDoctype()))
+        return _scheme(root)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file", hint) from None
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise UserError(f"{path}: not a label scheme ({error})", hint) from None
+    except UserError as error:
+        raise UserError(f"{path}: {error.what}", error.hint) from None
+
+
+def _scheme(root: ET.Element) -> Scheme:
+    tags = list(_walk(root, None))
+    controls = tuple(_control(tag) for tag, _ in tags if tag.tag in RESULTS)
+    names = [control.name for control in controls]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two controls are called {name!r}", "give each its own name.")
+    images = [tag for tag, _ in tags if tag.tag == "Image"]
+    if len(images) != 1 or images[0].get("value") != "$image":
+        raise UserError('expected one <Image value="$image">', "tasks hold one picture each, as image.")
+    if not controls:
+        raise UserError("nothing can be labelled with it", "add <Choices> or <RectangleLabels>.")
+    target = images[0].get("name")
+    for tag, _ in tags:
+        if tag.tag in RESULTS and tag.get("toName") != target:
+            raise UserError(f"{_show(tag)} does not belong to the picture", f'give it toName="{target}".')
+    return Scheme(controls)
+
+
+def _walk(tag: ET.Element, parent: ET.Element | None) -> Iterator[tuple[ET.Element, ET.Element | None]]:
+    """Yield every tag with its parent, and refuse the unknown."""
+    home = OPTIONS.get(tag.tag)
+    if home and (parent is None or parent.tag != home):
+        raise UserError(f"{_show(tag)} stands outside of <{home}>", "options are not nested.")
+    if not home and tag.tag not in LAYOUT | RESULTS:
+        raise UserError(
+            f"{_show(tag)} gives results that are not read here", nearest(tag.tag, LAYOUT | RESULTS)
+        )
+    yield tag, parent
+    for child in tag:
+        yield from _walk(child, tag)
+
+
+def _control(tag: ET.Element) -> Control:
+    name = tag.get("name", "")
+    per_region = tag.get("perRegion", "false").lower() == "true"
+    many = tag.get("choice", "single") == "multiple"
+    if not name:
+        raise UserError(f"{_show(tag)} has no name", "give it one.")
+    if tag.tag == "Choices":
+        return Choices(name, _options(tag), many, per_region)
+    if tag.tag == "RectangleLabels":
+        if many:
+            raise UserError(f"{_show(tag)} allows several labels a box", "use <Choices perRegion> for more.")
+        return Boxes(name, _options(tag))
+    if not per_region:
+        raise UserError(f"{_show(tag)} is about the whole picture", 'give it perRegion="true".')
+    return Note(name, tag.tag.lower())
+
+
+def _options(tag: ET.Element) -> tuple[str, ...]:
+    """Return the words that the results hold: an option's alias where it has one."""
+    options = tuple(child.get("alias") or child.get("value") or "" for child in tag)
+    if (
+        not all(options)
+        or len(set(options)) < max(len(options), 1)
+        or any("$" in option for option in options)
+    ):
+        raise UserError(f"{_show(tag)} has options {options}", "expected different words, written out.")
+    return options
+
+
+def _show(tag: ET.Element) -> str:
+    name = tag.get("name") or tag.get("value")
+    return f'<{tag.tag} name="{name}">' if name else f"<{tag.tag}>"

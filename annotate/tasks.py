@@ -1,0 +1,63 @@
+"""annotate/tasks.json: which pictures are to be labelled, and where everything in this folder lies."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from data.errors import UserError
+from data.files import write_json
+
+FOLDER = Path("annotate")
+IMAGES = FOLDER / "images"
+TASKS = FOLDER / "tasks.json"
+EXPORT = FOLDER / "export.json"
+SCHEME = FOLDER / "label_config.xml"
+LABELS = FOLDER / "labels"
+METRICS = FOLDER / "metrics.json"
+
+
+@dataclass(frozen=True, order=True)
+class Task:
+    """One picture to label: a neutral name, its file, and the checksum of that file when it was chosen."""
+
+    image_id: str
+    image: str
+    sha256: str
+
+
+def write_tasks(path: Path, tasks: list[Task]) -> None:
+    """Write the tasks in order of their `image_id`."""
+    write_json(path, [asdict(task) for task in sorted(tasks)])
+
+
+def read_tasks(path: Path = TASKS) -> tuple[Task, ...]:
+    """Read the tasks in order of their `image_id`.
+
+    Raises `UserError` if the file is missing, is something else or names a picture twice.
+    """
+    hint = 'make it anew with "dvc repro -f sample", or take it back from git.'
+    try:
+        tasks = tuple(sorted(_task(entry) for entry in json.loads(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file", hint) from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: not a list of tasks ({error!r})", hint) from None
+    ids = [task.image_id for task in tasks]
+    twice = next((one for one, following in pairwise(ids) if one == following), None)
+    if twice is not None:
+        raise UserError(f"{path}: {twice} is there twice", hint)
+    return tasks
+
+
+def _task(entry: Any) -> Task:
+    fields = {name: entry[name] for name in Task.__dataclass_fields__}
+    if not all(isinstance(value, str) for value in fields.values()):
+        raise ValueError(f"{entry!r}: expected texts")
+    if not re.fullmatch(r"[\w-]+", fields["image_id"]):
+        raise ValueError(f"image_id {fields['image_id']!r}: expected letters, digits, _ and -")
+    return Task(**fields)

@@ -1,0 +1,108 @@
+"""Small pieces of tasks, exports and schemes, as short to write in a test as they are to say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from annotate.boxes import Drawn, place
+from annotate.judge import Judged, judge
+from annotate.records import Annotation, Box, Problem
+from annotate.scheme import Scheme, read_scheme
+from annotate.tasks import Task, write_tasks
+from tests.tiny import ROOT
+
+FIXTURES = ROOT / "tests/annotate/fixtures"
+REPLY = FIXTURES / "label_studio_1.23.2.json"  # what a real server answered; made through its API
+DEFAULT = read_scheme(ROOT / "annotate/label_config.xml")
+PEOPLE = read_scheme(FIXTURES / "people.xml")
+
+
+def reply() -> list[dict[str, Any]]:
+    """Return the real server's reply."""
+    tasks: list[dict[str, Any]] = json.loads(REPLY.read_text())
+    return tasks
+
+
+def choice(*words: str, name: str = "class", region: str = "r1") -> dict[str, Any]:
+    """Return an answer to a question, as Label Studio writes it."""
+    return {
+        "id": region,
+        "from_name": name,
+        "to_name": "image",
+        "type": "choices",
+        "value": {"choices": [*words]},
+    }
+
+
+def rectangle(
+    label: str, x: Any, y: Any, width: Any, height: Any, rotation: Any = 0, region: str = "r2", **more: Any
+) -> dict[str, Any]:
+    """Return a box in per cent, as Label Studio writes it."""
+    value = {"x": x, "y": y, "width": width, "height": height, "rotation": rotation}
+    return {
+        "id": region,
+        "from_name": "box",
+        "to_name": "image",
+        "type": "rectanglelabels",
+        "value": {**value, "rectanglelabels": [label]},
+        **more,
+    }
+
+
+def annotation(
+    *result: Any, annotator: str = "annotator-1", seconds: Any = 4.0, **more: Any
+) -> dict[str, Any]:
+    """Return one annotation of an export."""
+    return {
+        "annotator": annotator,
+        "lead_time": seconds,
+        "was_cancelled": False,
+        "result": [*result],
+        **more,
+    }
+
+
+def entry(name: str, *annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return one picture of an export."""
+    return {"image_id": name, "annotations": [*annotations], "drafts": [], **more}
+
+
+def picture(name: str, size: tuple[int, int] = (32, 32), colour: str = "navy") -> Task:
+    """Write a picture of one colour into annotate/images/ and return its task."""
+    path = Path("annotate/images") / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return Task(name, path.as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def write_room(tasks: list[Task], entries: list[dict[str, Any]]) -> None:
+    """Write tasks, export and scheme into annotate/ of the current folder."""
+    write_tasks(Path("annotate/tasks.json"), tasks)
+    Path("annotate/export.json").write_text(json.dumps(entries))
+    Path("annotate/label_config.xml").write_bytes((ROOT / "annotate/label_config.xml").read_bytes())
+
+
+def judged(
+    *annotations: dict[str, Any],
+    cifar10: str | None = None,
+    scheme: Scheme = DEFAULT,
+    name: str = "test-00042",
+) -> tuple[Judged, list[Problem]]:
+    """Judge the annotations of one picture of 32 x 32 pixels in the current folder."""
+    known = {name: cifar10} if cifar10 else {}
+    pictures, problems = judge((picture(name),), [entry(name, *annotations)], scheme, known)
+    return pictures[0], problems
+
+
+def with_boxes(name: str, size: tuple[int, int], drawn: list[tuple[str, Drawn]]) -> Judged:
+    """Return a labelled picture with the given boxes, in pixels, without any file."""
+    boxes: tuple[Box, ...] = tuple(
+        place(f"r{number}", label, one, size, {}) for number, (label, one) in enumerate(drawn, 1)
+    )
+    said = Annotation(name, "annotator-1", None, "cat", {}, boxes)
+    return Judged(Task(name, f"annotate/images/{name}.png", ""), size, None, (said,), "cat", False)

@@ -1,0 +1,96 @@
+"""An empty folder to work in, and a server that answers as it is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, the current one, with no server configured."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "LABEL_STUDIO_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to answer; `cut` promises more bytes than come, `wait` is in seconds."""
+
+    status: int = 200
+    body: bytes = b""
+    kind: str = "application/json"
+    cut: bool = False
+    wait: float = 0.0
+
+
+@dataclass
+class FakeServer:
+    """Answers each path with its replies in turn, the last one again and again, and notes who asked."""
+
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+    url: str = ""
+
+    def next(self, url: str) -> Reply:
+        path = urlsplit(url).path.rstrip("/")
+        if parse_qs(urlsplit(url).query).get("page", ["1"]) != ["1"]:
+            return Reply(404, b'{"detail": "Invalid page."}')  # so ends Label Studio's list of projects
+        self.asked.append(path)
+        waiting = self.replies.get(path, [Reply(404, b'{"detail": "Not found."}')])
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+
+def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fake.tokens.add(self.headers.get("Authorization", ""))
+            reply = fake.next(self.path)
+            time.sleep(reply.wait)
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.kind)
+            self.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
+            with suppress(ConnectionError):  # whoever asked may have lost patience
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, the library's own name
+            pass
+
+    return Handler
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeServer]:
+    """Run a server on a free port of this machine."""
+    fake = FakeServer()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
+    fake.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield fake
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Callable[[Path], dict[str, bytes]]:
+    """Return a function that reads a whole folder: path within it to content."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    return read

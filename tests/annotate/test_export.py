@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotate import export
+from annotate.entries import read_export
+from annotate.export import count
+from annotate.server import Server
+from annotate.tasks import Task, write_tasks
+from annotate.tidy import tidy
+from data.errors import UserError
+from tests.annotate.builders import annotation, choice, entry, reply
+
+EXPORT = Path("annotate/export.json")
+SERVER = Server("http://127.0.0.1:8080", "5ecret", "annotrain")
+
+
+@pytest.fixture(autouse=True)
+def tasks(room: Path) -> tuple[Task, ...]:
+    """Return the tasks of the recorded reply, written into the room."""
+    data = [task["data"] for task in reply()]
+    tasks = [Task(one["image_id"], f"annotate/images/{one['image_id']}.png", one["sha256"]) for one in data]
+    write_tasks(Path("annotate/tasks.json"), tasks)
+    return tuple(sorted(tasks))
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what the server will answer, to be changed by the test; an error in it is raised."""
+    answer: list[Any] = reply()
+
+    def fetch(server: Server) -> list[Any]:
+        if answer and isinstance(answer[0], Exception):
+            raise answer[0]
+        return answer
+
+    monkeypatch.setattr(export, "configured", lambda: SERVER)
+    monkeypatch.setattr(export, "fetch", fetch)
+    return answer
+
+
+def test_without_a_server_and_a_file_nobody_has_labelled_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    export.main()
+    assert [(one["annotations"], one["drafts"]) for one in read_export()] == [([], [])] * 8
+    assert capsys.readouterr().out == (
+        "keeping annotate/export.json: 0 of 8 pictures labelled; "
+        "no Label Studio is configured (LABEL_STUDIO_URL)\n"
+    )
+
+
+def test_without_a_server_the_file_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = json.dumps([entry("test-00003", annotation(choice("cat")))], indent=7)
+    EXPORT.write_text(labels)
+    export.main()
+    assert EXPORT.read_text() == labels
+    assert "1 of 8 pictures labelled" in capsys.readouterr().out
+
+
+def test_labels_are_fetched_and_the_same_labels_are_the_same_bytes(
+    served: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    export.main()
+    first = EXPORT.read_bytes()
+    assert read_export() == tidy(reply())
+    assert "4 of 8 pictures labelled; before: 0 of 8" in capsys.readouterr().out
+    served.reverse()
+    export.main()
+    assert EXPORT.read_bytes() == first
+    assert "4 of 8 pictures labelled; before: 4 of 8" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (UserError("the server is down", "start it"), "the server is down"),
+        ({"data": {"image_id": "other"}}, "none of the project's 1 tasks shows one of our 8 pictures"),
+        (None, "none of the project's 0 tasks"),
+    ],
+)
+def test_a_failure_keeps_the_labels_that_were_there(served: list[Any], answer: Any, says: str) -> None:
+    export.main()
+    before = EXPORT.read_bytes()
+    served[:] = [answer] if answer else []
+    with pytest.raises(UserError, match=says):
+        export.main()
+    assert EXPORT.read_bytes() == before
+    assert sorted(path.name for path in Path("annotate").iterdir()) == ["export.json", "tasks.json"]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labelled"),
+    [
+        ([], 0),
+        ([annotation(choice("cat"))], 1),
+        ([annotation(was_cancelled=True)], 0),
+        ([annotation()], 0),
+        ([annotation(was_cancelled=True), annotation(choice("cat"))], 1),
+    ],
+)
+def test_a_picture_counts_as_labelled(
+    tasks: tuple[Task, ...], annotations: list[dict[str, Any]], labelled: int
+) -> None:
+    strange = entry("not ours", annotation(choice("cat")))
+    assert count([entry("test-00003", *annotations), strange], tasks) == labelled
+
+
+def test_a_file_that_is_no_export_is_kept_for_git_to_mend() -> None:
+    EXPORT.write_text("<<<<<<< HEAD\n[]")
+    with pytest.raises(UserError, match="not JSON"):
+        export.main()
+    assert EXPORT.read_text() == "<<<<<<< HEAD\n[]"

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotate.scheme import Boxes, Choices, Note, read_scheme
+from data.errors import UserError
+from data.pictures import CLASSES
+from tests.annotate.builders import DEFAULT, PEOPLE
+from tests.tiny import ROOT
+
+IMAGE = '<Image name="image" value="$image"/>'
+CHOICES = '<Choices name="c" toName="image"><Choice value="a"/></Choices>'
+
+
+def test_the_default_asks_for_one_of_the_ten_classes_and_boxes_with_them() -> None:
+    assert DEFAULT.controls == (
+        Choices("class", CLASSES, multiple=False, per_region=False),
+        Boxes("box", CLASSES),
+    )
+    assert DEFAULT.picture_class == DEFAULT.controls[0]
+
+
+def test_no_key_of_the_default_stands_for_two_things() -> None:
+    text = (ROOT / "annotate/label_config.xml").read_text()
+    keys = [part[0] for part in text.split('hotkey="')[1:]]
+    assert len(keys) == len(set(keys)) == 20
+
+
+def test_a_scheme_with_attributes_of_boxes() -> None:
+    assert PEOPLE.picture_class is None
+    assert PEOPLE.box_labels == ("person", "kid")
+    assert PEOPLE.about_picture == (Choices("weather", ("sun", "rain"), multiple=True, per_region=False),)
+    assert PEOPLE.about_box == (
+        Choices("pose", ("sitting", "standing"), multiple=False, per_region=True),
+        Choices("accessories", ("bag", "hat", "umbrella"), multiple=True, per_region=True),
+        Note("label", "rating"),
+        Note("remark", "textarea"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("inside", "says", "hint"),
+    [
+        (
+            IMAGE + '<PolygonLabels name="p" toName="image"/>',
+            '<PolygonLabels name="p"> gives results',
+            "Rect",
+        ),
+        (IMAGE + '<Ranker name="r"/>', "<Ranker", "known are"),
+        (IMAGE + CHOICES + '<TextArea name="t" toName="image"/>', "about the whole picture", "perRegion"),
+        (IMAGE + CHOICES + CHOICES, "two controls are called 'c'", "own name"),
+        (IMAGE + CHOICES.replace(' name="c"', ""), "<Choices> has no name", "give it one"),
+        (IMAGE + CHOICES.replace("image", "text"), "does not belong to the picture", 'toName="image"'),
+        (IMAGE + '<Choices name="c" toName="image"/>', "has options ()", "written out"),
+        (IMAGE + CHOICES.replace('"a"', '"$options"'), "has options", "written out"),
+        (IMAGE + '<Choice value="a"/>', "stands outside of <Choices>", "nested"),
+        (
+            IMAGE + CHOICES.replace("/></Choices>", '><Choice value="b"/></Choice></Choices>'),
+            "outside",
+            "nested",
+        ),
+        (
+            IMAGE + '<RectangleLabels name="b" choice="multiple"><Label value="a"/></RectangleLabels>',
+            "several labels a box",
+            "perRegion",
+        ),
+        (IMAGE, "nothing can be labelled", "Choices"),
+        (CHOICES, "expected one <Image", "one picture"),
+        (IMAGE.replace("$image", "$photo") + CHOICES, "expected one <Image", "one picture"),
+        (IMAGE + "<Choices", "not a label scheme", "git"),
+    ],
+)
+def test_what_would_go_unread_is_refused_by_name(tmp_path: Path, inside: str, says: str, hint: str) -> None:
+    path = tmp_path / "label_config.xml"
+    path.write_text(f"<View>{inside}</View>")
+    with pytest.raises(UserError) as error:
+        read_scheme(path)
+    assert str(path) in error.value.what
+    assert says in error.value.what
+    assert hint in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<!DOCTYPE v [<!ENTITY a "aa"><!ENTITY b "&a;&a;&a;">]><View>&b;</View>',
+        '<!DOCTYPE v SYSTEM "file:///etc/hostname"><View/>',
+        '<!DOCTYPE v [<!ENTITY x SYSTEM "file:///etc/hostname">]><View>&x;</View>',
+        "<View>&x;</View>",
+    ],
+)
+def test_xml_that_could_read_files_or_grow_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "label_config.xml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"DOCTYPE is not allowed|undefined entity"):
+        read_scheme(path)
+
+
+def test_a_missing_scheme(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        read_scheme(tmp_path / "label_config.xml")

@@ -1,0 +1,79 @@
+"""The tables of README.md, made from dvc.yaml and params.yaml.
+
+python -m tests.readme        writes them anew between their marks
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from data import params
+from data.params import Train
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def row(*cells: object) -> str:
+    """Return a row of a Markdown table."""
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def table(head: tuple[str, ...], rows: list[str]) -> str:
+    """Return a Markdown table."""
+    return "\n".join([row(*head), row(*["---"] * len(head)), *rows])
+
+
+def stages() -> str:
+    """Return what dvc.yaml says of each stage: the code that a stage runs is left out of what it reads."""
+    read: dict[str, dict[str, Any]] = YAML(typ="safe").load(README.with_name("dvc.yaml"))["stages"]
+    rows = []
+    for name, stage in read.items():
+        inputs = [f"`{dep}`" for dep in stage["deps"] if not dep.endswith(".py")]
+        inputs += [f"params `{param}`" for param in stage.get("params", [])]
+        outputs = [next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]]
+        outputs += [next(iter(metric)) for metric in stage.get("metrics", [])]
+        written = ", ".join(f"`{out}`" for out in outputs)
+        rows.append(row(f"`{name}`", stage["desc"], f"`{stage['cmd']}`", ", ".join(inputs), written))
+    return table(("stage", "what it does", "run alone as", "reads", "writes"), rows)
+
+
+def parameters() -> str:
+    """Return each parameter of a training with its meaning and its value in every recipe."""
+    recipes = params.load(README.with_name("params.yaml")).recipes
+    rows = []
+    for name, field in Train.model_fields.items():
+        values = [value(getattr(recipe.train, name)) for recipe in recipes.values()]
+        rows.append(row(f"`{name}`", field.description, *values))
+    return table(("parameter", "meaning", *recipes), rows)
+
+
+def value(found: object) -> str:
+    """Return a parameter's value as it reads best."""
+    if isinstance(found, tuple):
+        return ", ".join(f"{part.epochs} at {part.size} px" for part in found) or "none"
+    return str(found).lower() if isinstance(found, bool) else str(found)
+
+
+TABLES = {"stages": stages, "parameters": parameters}
+
+
+def marked(name: str) -> re.Pattern[str]:
+    """Return the pattern of what stands between a table's marks."""
+    return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=\n<!-- /{name} -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Write the tables into README.md."""
+    text = README.read_text()
+    for name, make in TABLES.items():
+        before, found, after = text.partition(f"<!-- {name} -->\n")
+        text = before + found + make() + after[after.index(f"\n<!-- /{name} -->") :]
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
