@@ -71,7 +71,7 @@ WRONG = {
         "none, random or alternating",
     ),
     "no epochs": (
-        change("epochs: 7", "epochs: 0"),
+        change("epochs: 9", "epochs: 0"),
         "recipes.quick.train.epochs is 0; expected greater than or equal to 1",
         "how many times",
     ),
@@ -91,13 +91,13 @@ WRONG = {
         "comments",
     ),
     "a cycle longer than the run": (
-        change("fall_epochs: 5.25", "fall_epochs: 6"),
-        "recipes.quick.train.rise_epochs + fall_epochs is 7.75; expected at most epochs, 7",
+        change("fall_epochs: 6.75", "fall_epochs: 8"),
+        "recipes.quick.train.rise_epochs + fall_epochs is 10.25; expected at most epochs, 9",
         "comments",
     ),
     "more small epochs than epochs": (
-        change("- epochs: 6", "- epochs: 8"),
-        "recipes.quick.train.progressive has 8 epochs; expected at most epochs, 7",
+        change("- epochs: 7", "- epochs: 10"),
+        "recipes.quick.train.progressive has 10 epochs; expected at most epochs, 9",
         "comments",
     ),
     "a peak that is none": (
