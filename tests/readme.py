@@ -71,7 +71,7 @@ def main() -> None:
     text = README.read_text()
     for name, make in TABLES.items():
         before, found, after = text.partition(f"<!-- {name} -->\n")
-        text = before + found + make() + after[after.index(f"\n<!-- /{name} -->") :]
+        text = f"{before}{found}{make()}\n{after[after.index(f'<!-- /{name} -->') :]}"
     README.write_text(text)
 
 

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from data.pictures import CLASSES
+from tests.tiny import ROOT
+from train import figures
+
+
+@pytest.fixture(autouse=True)
+def _published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train").mkdir()
+    shutil.copy(ROOT / "train/published.csv", tmp_path / "train/published.csv")
+    monkeypatch.chdir(tmp_path)
+
+
+def run(val_accuracy: float | None) -> pd.DataFrame:
+    """Return the curves of a run of two epochs."""
+    row = {"lr": 0.1, "momentum": 0.9, "loss": 2.0, "accuracy": 0.4, "val_loss": 1.5}
+    return pd.DataFrame([{**row, "epoch": epoch, "val_accuracy": val_accuracy} for epoch in (1, 2)])
+
+
+@pytest.mark.parametrize(("val_accuracy", "lines"), [(0.5, 4), (None, 3)])
+def test_a_run_is_drawn_over_the_published_one(val_accuracy: float | None, lines: int) -> None:
+    _, accuracy, rate = figures.curves(run(val_accuracy)).axes
+    drawn = {str(line.get_label()): line for line in accuracy.get_lines()}
+    assert len(drawn) == lines
+    assert np.array_equal(drawn["this run: train"].get_ydata(), [0.4, 0.4])
+    assert np.shape(drawn["published: validation"].get_ydata()) == (50,)
+    assert to_hex(drawn["this run: train"].get_color()) == figures.OURS
+    assert len(rate.get_lines()) == 4
+
+
+def test_the_confusion_matrix_shows_every_count_that_is_not_zero() -> None:
+    counts = pd.DataFrame(0, index=CLASSES, columns=CLASSES)
+    counts.loc["cat", "dog"] = 7
+    counts.loc["cat", "cat"] = 93
+    (axes,) = figures.confusion(counts).axes
+    assert {text.get_text(): text.get_position() for text in axes.texts} == {"7": (5, 3), "93": (3, 3)}
+
+
+def test_the_same_figure_is_the_same_bytes() -> None:
+    for name in "ab":
+        figures.write(Path(name), figures.curves(run(0.5)))
+    assert Path("a").read_bytes() == Path("b").read_bytes()
