@@ -46,17 +46,16 @@ def fetched(raw: list[dict[str, Any]], tasks: tuple[Task, ...], shown: str) -> l
 def main() -> None:
     """Fetch the labels from Label Studio, or keep those in annotate/export.json."""
     tasks = read_tasks(TASKS)
-    kept = read_export(EXPORT) if EXPORT.exists() else unlabelled(tasks)
     server = configured()
-    state = f"{count(kept, tasks)} of {len(tasks)} pictures labelled"
-    if server is None:
-        if not EXPORT.exists():
-            write_json(EXPORT, kept)
-        print(f"keeping {EXPORT}: {state}; no Label Studio is configured (LABEL_STUDIO_URL)")
+    if server is not None:
+        entries = fetched(fetch(server), tasks, server.shown)
+        write_json(EXPORT, entries)
+        print(f"{EXPORT}: {count(entries, tasks)} of {len(tasks)} pictures labelled")
         return
-    entries = fetched(fetch(server), tasks, server.shown)
-    write_json(EXPORT, entries)
-    print(f"{EXPORT}: {count(entries, tasks)} of {len(tasks)} pictures labelled; before: {state}")
+    if not EXPORT.exists():
+        write_json(EXPORT, unlabelled(tasks))
+    state = f"{count(read_export(EXPORT), tasks)} of {len(tasks)} pictures labelled"
+    print(f"keeping {EXPORT}: {state}; no Label Studio is configured (LABEL_STUDIO_URL)")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ line in problems.csv.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,19 +24,18 @@ from annotate.scheme import Scheme, read_scheme
 from annotate.tasks import LABELS, METRICS, read_tasks
 from annotate.voc import write_voc
 from annotate.yolo import write_yolo
+from data import sample
 from data.errors import run
 from data.files import atomic, write_csv, write_json
+from data.pictures import picture_name
 
-SAMPLE_INDEX = Path("data/sample/index.csv")
 
-
-def cifar10_classes(index: Path = SAMPLE_INDEX) -> dict[str, str]:
+def cifar10_classes(folder: Path = sample.FOLDER) -> dict[str, str]:
     """Return CIFAR-10's class of every picture of the sample's test part, by our name for the picture."""
-    if not index.exists():
+    if not folder.exists():
         return {}
-    with index.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-    return {f"test-{int(row['index']):05}": row["label"] for row in rows}
+    index = sample.read_index("test", folder)
+    return {picture_name(number): label for number, label in zip(index["index"], index["label"], strict=True)}
 
 
 def write(folder: Path, pictures: Sequence[Judged], problems: Sequence[Problem], scheme: Scheme) -> None:

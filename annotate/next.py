@@ -23,6 +23,7 @@ from annotate.tasks import CHOSEN, LABELS, read_chosen, read_tasks
 from data import params, sample
 from data.errors import UserError
 from data.files import write_json
+from data.pictures import picture_name
 
 PROBABILITIES = Path("train/report/probabilities.csv")
 SAMPLE = "data/sample"
@@ -127,7 +128,7 @@ def candidates(table: pd.DataFrame) -> pd.DataFrame:
             f"params.yaml: annotate.source is {source}; expected {SAMPLE}, whose pictures the model has seen",
             "raise annotate.pictures to label more of the folder.",
         )
-    ours = {f"test-{index:05}" for index in sample.read("test").indices}
+    ours = {picture_name(index) for index in sample.read("test").indices}
     free = ours - {task.image_id for task in read_tasks()} - set(read_chosen())
     return table[table.index.isin(free)]
 

@@ -20,6 +20,7 @@ from annotate.tasks import CHOSEN, IMAGES, TASKS, Task, read_chosen, write_tasks
 from data import params, sample
 from data.errors import UserError, run
 from data.files import atomic, digest
+from data.pictures import picture_name
 from data.progress import track
 
 SAMPLE = "data/sample"
@@ -41,7 +42,7 @@ def from_sample(count: int, seed: int, more: Sequence[str]) -> Iterator[tuple[st
             f"annotate.pictures is {count}; the embedded sample has {len(pictures)} test pictures",
             f"set it to {len(pictures)} or less in params.yaml.",
         )
-    names = [f"test-{index:05}" for index in pictures.indices]
+    names = [picture_name(index) for index in pictures.indices]
     drawn = {names[row] for row in choose(len(names), count, seed)}
     for name in sorted(drawn.union(more)):
         if name not in names:

@@ -14,6 +14,8 @@ from typing import ParamSpec
 
 import typer
 
+from data.interrupt import MESSAGE
+
 P = ParamSpec("P")
 
 INTERRUPTED = 128 + 2  # what a shell reports for a command that SIGINT ended
@@ -37,7 +39,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Say which of the known words was probably meant, or list them all when none is near."""
     words = sorted(known)
     near = get_close_matches(word, words, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(words)}"
+    return f"did you mean {near[0]}?" if near else f"known are: {', '.join(words) or 'none'}"
 
 
 def reported(command: Callable[P, None]) -> Callable[P, None]:
@@ -51,7 +53,7 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            print("\ninterrupted: what was finished is kept", file=sys.stderr)
+            print(MESSAGE, file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 # What a full, read-only or failing disk answers: the user's to mend, not a bug.
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES}
+MENDS = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EACCES: "allow writing there",
+    errno.EROFS: "allow writing there",
+}
 
 
 @contextmanager
@@ -29,10 +35,10 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
-        free = "free some space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "check the disk"
+        culprit = f" at {error.filename}" if error.filename else ""
         raise UserError(
-            f"{path}: cannot be written ({os.strerror(error.errno)})",
-            f"{free} and repeat the command; nothing half-written was left behind.",
+            f"{path}: cannot be written ({os.strerror(error.errno)}{culprit})",
+            f"{MENDS.get(error.errno, 'check the disk')}, then repeat the command; what was there is kept.",
         ) from error
 
 
@@ -42,17 +48,20 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Whatever was at `path` stays until the new one is complete. Raises `UserError` if the disk is full.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part, old = (path.with_name(f".{path.name}.{os.getpid()}.{kind}") for kind in ("part", "old.part"))
     try:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield part
-            if part.is_dir():
-                shutil.rmtree(path, ignore_errors=True)  # rename() replaces only an empty folder
+            if path.is_dir():
+                path.replace(old)  # rename() does not replace a folder that holds something
             part.replace(path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part)
+        if old.is_dir() and not path.exists():
+            old.replace(path)
+        for left in (part, old):
+            if left.is_dir():
+                shutil.rmtree(left)
         part.unlink(missing_ok=True)
 
 

@@ -18,7 +18,7 @@ PARAMS = Path("params.yaml")
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**32)]
-Rate: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate: TypeAlias = Annotated[float, Field(ge=0, le=1e30, allow_inf_nan=False)]  # far within float32
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -29,7 +29,7 @@ class _Group(BaseModel):
 class Annotate(_Group):
     """Which pictures to label."""
 
-    source: str = Field(description="data/sample, or a folder of pictures")
+    source: str = Field(min_length=1, description="data/sample, or a folder of pictures")
     pictures: Count = Field(description="how many pictures, at least 1")
     seed: Seed = Field(description="a whole number; another seed chooses other pictures")
 
@@ -86,6 +86,9 @@ class Train(_Group):
             f"{self.epochs}": self.rise_epochs + self.fall_epochs > self.epochs,
             f"progressive has {self.small_epochs} epochs; expected at most epochs, {self.epochs}": (
                 self.small_epochs > self.epochs
+            ),
+            f"shift is {self.shift:g}, shift_by pixel; expected whole pixels, or subpixel": (
+                self.shift_by == "pixel" and self.shift % 1
             ),
             "watch_test is true and validation is not 0; expected one of them": (
                 self.watch_test and self.validation
@@ -163,7 +166,7 @@ def _read(path: Path) -> Any:
             f"{path}: no such file in {Path.cwd().name}/",
             "run the command in the repository's top folder.",
         ) from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError, OSError) as error:
         problem = " ".join(str(error).split())
         raise UserError(f"{path}: not readable as YAML: {problem}", "mend it at the line named.") from None
 
@@ -189,7 +192,7 @@ def _explain(path: Path, raw: Any, error: ValidationError) -> UserError:
     description = (field and field.description) or "see the comments in the file"
     if problem["type"] == "missing":
         return UserError(f"{path}: {name} is missing", f"add it: {description}.")
-    rule = problem["msg"].removeprefix("Input should be ")
+    rule = problem["msg"].removeprefix("Input should ").removeprefix("be ").replace("valid tuple", "list")
     return UserError(f"{path}: {name} is {problem['input']!r}; expected {rule}", f"it means: {description}.")
 
 

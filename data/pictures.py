@@ -23,6 +23,11 @@ SPLITS = ("train", "test")
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
+def picture_name(index: int) -> str:
+    """Return how a test picture is called wherever people see it: `test-00042` for the official index 42."""
+    return f"test-{index:05}"
+
+
 @dataclass(frozen=True)
 class Pictures:
     """Labelled pictures of one split, in ascending order of their official index.

@@ -27,7 +27,7 @@ def read(split: str, folder: Path = FOLDER) -> Pictures:
 
     Raises `UserError` if a sheet or the index is missing, cut short or of another size.
     """
-    index = _read_index(folder / "index.csv", split)
+    index = read_index(split, folder)
     labels = np.array([CLASSES.index(name) for name in index["label"]], np.uint8)
     images = np.empty((len(index), 3, SIDE, SIDE), np.uint8)
     for label, name in enumerate(CLASSES):
@@ -35,7 +35,12 @@ def read(split: str, folder: Path = FOLDER) -> Pictures:
     return Pictures(images, labels, index["index"].to_numpy(np.int64), tuple(index["file"]))
 
 
-def _read_index(path: Path, split: str) -> pd.DataFrame:
+def read_index(split: str, folder: Path = FOLDER) -> pd.DataFrame:
+    """Read what the sample's pictures of a split are: the columns split, index, label and file.
+
+    Raises `UserError` if the table is missing or another one.
+    """
+    path = folder / "index.csv"
     try:
         index = pd.read_csv(path)
         return index[index["split"] == split]

@@ -17,6 +17,10 @@ def test_the_tables_are_those_of_the_pipeline(name: str) -> None:
     assert found[0] == readme.TABLES[name](), "make them anew with: python -m tests.readme"
 
 
+def test_nothing_is_left_to_be_filled_in() -> None:
+    assert not re.findall(r"@[A-Z_]+@|TODO|TBD", TEXT)
+
+
 def test_links_and_pictures_lead_somewhere() -> None:
     anchors = {
         re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-")

@@ -14,14 +14,11 @@ from torch import Tensor
 
 from data.params import Train
 from data.pictures import SIDE
-from train.device import seeded
+from train.device import AUGMENT, COINS, seeded
 
 # Mean and standard deviation of red, green and blue over the 50,000 train pictures, as shares of 255.
 MEAN = (0.49139968, 0.48215841, 0.44653091)
 STD = (0.24703223, 0.24348513, 0.26158784)
-
-# Purposes of random numbers, so that no two draw the same.
-AUGMENT, COINS = 1, 2
 
 
 def normalise(images: Tensor) -> Tensor:

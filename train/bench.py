@@ -24,7 +24,8 @@ from torch import Tensor
 from data import params
 from data.errors import run
 from data.files import write_json
-from train.device import choose_device, describe, keep_large_blocks
+from train.augment import normalise
+from train.device import autocast, choose_device, describe, keep_large_blocks
 from train.fit import LOOK_SECONDS, split
 from train.loop import Trainer
 
@@ -40,10 +41,11 @@ def rate(step: Callable[[], object], batch: int, steps: int, device: torch.devic
 
 
 def bare_step(trainer: Trainer, pictures: Tensor, labels: Tensor) -> Callable[[], object]:
-    """Return forward, backward and optimiser step on one batch, as plain torch does them."""
+    """Return forward, backward and optimiser step on one batch, in the same precision and nothing more."""
 
     def step() -> None:
-        loss = F.cross_entropy(trainer.network(pictures), labels)
+        with autocast(trainer.device):
+            loss = F.cross_entropy(trainer.network(pictures), labels)
         trainer.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         trainer.optimizer.step()
@@ -84,11 +86,11 @@ def main(
     recipe = params.load().chosen.train.model_copy(
         update={"batch": batch, "progressive": (), "epochs": 10**6}
     )
-    trainer, bare = (Trainer(recipe, *split(recipe, device)[0]) for _ in range(2))
+    images, labels = split(recipe, device)[0]
+    trainer = Trainer(recipe, images, labels)
     memory = resident_mb()
-    rows = torch.arange(batch, device=device)
-    pictures = trainer._augment(trainer.images, rows, 0, 0, 32)
-    contenders = {"bare step": bare_step(bare, pictures, trainer.labels[rows]), "loop": loop_step(trainer)}
+    pictures, bare = normalise(images[:batch]), Trainer(recipe, images, labels)
+    contenders = {"bare step": bare_step(bare, pictures, labels[:batch]), "loop": loop_step(trainer)}
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, step in contenders.items():

@@ -26,8 +26,8 @@ from train.loop import Trainer
 FOLDER = Path("train/checkpoints")
 KEPT = 2  # the latest, and the one before in case that the latest is damaged
 
-# The modules that decide what a step does to the weights.
-CODE = ("augment.py", "device.py", "loop.py", "resnet.py", "schedule.py")
+# The modules that decide which pictures are trained on, and what a step does to the weights.
+CODE = ("augment.py", "device.py", "fit.py", "loop.py", "resnet.py", "schedule.py")
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,23 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def write(trainer: Trainer, fingerprint: Fingerprint, history: list[dict[str, Any]]) -> None:
-    """Save where the trainer stands, with the results of its epochs so far; keep the latest two."""
+@dataclass(frozen=True)
+class Story:
+    """How a run came to where it stands: its epochs' results, and the seconds spent on the present epoch."""
+
+    history: list[dict[str, Any]]
+    seconds: float = 0.0
+
+
+def write(trainer: Trainer, fingerprint: Fingerprint, story: Story) -> None:
+    """Save where the trainer stands and how it came there; keep the latest two."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in trainer.network.named_parameters()}
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
     for parameter, state in trainer.optimizer.state.items():
         if (momentum := state.get("momentum_buffer")) is not None:
             tensors[f"momentum.{names[parameter]}"] = momentum
     tensors |= {"epoch.losses": trainer.losses, "epoch.correct": trainer.correct}
-    about = {"step": trainer.step, "history": history, "fingerprint": asdict(fingerprint)}
+    about = {"step": trainer.step, "fingerprint": asdict(fingerprint)} | asdict(story)
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     path = FOLDER / f"{fingerprint.name}-{trainer.step:08}.safetensors"
     write_bytes(path, save(tensors, {"about": json.dumps(about)}))
@@ -74,17 +82,19 @@ def write(trainer: Trainer, fingerprint: Fingerprint, history: list[dict[str, An
         old.unlink()
 
 
-def resume(trainer: Trainer, fingerprint: Fingerprint) -> list[dict[str, Any]]:
-    """Bring the trainer to the latest whole checkpoint of its own run and return the epochs' results.
+def resume(trainer: Trainer, fingerprint: Fingerprint) -> Story:
+    """Bring the trainer to the latest whole checkpoint of its own run and return how it came there.
 
     Checkpoints of other runs and damaged ones are named and left alone; with none of its own the trainer
-    stays at step 0 and the result is empty.
+    stays at step 0. What a killed process was writing is removed.
     """
+    for part in FOLDER.glob(".*.part"):
+        part.unlink()
     for path in sorted(FOLDER.glob("*.safetensors")):
         if not path.name.startswith(fingerprint.name):
             other = _about(path)
             reason = f"of another {fingerprint.differs(other['fingerprint'])}" if other else "damaged"
-            print(f"{path}: not used, {reason}; to start over, delete {FOLDER}/", flush=True)
+            print(f"{path}: not used, {reason}; delete it to free the space", flush=True)
     for path in _own(fingerprint):
         about = _about(path)
         if about is None:
@@ -93,9 +103,8 @@ def resume(trainer: Trainer, fingerprint: Fingerprint) -> list[dict[str, Any]]:
         _load(trainer, path)
         trainer.step = int(about["step"])
         print(f"{path}: going on after step {trainer.step} of {trainer.total}", flush=True)
-        history: list[dict[str, Any]] = about["history"]
-        return history
-    return []
+        return Story(about["history"], about["seconds"])
+    return Story([])
 
 
 def clear(fingerprint: Fingerprint) -> None:
@@ -112,8 +121,8 @@ def _about(path: Path) -> dict[str, Any] | None:
     """Return what a checkpoint says of itself, or None if the file is damaged."""
     try:
         with safe_open(path, "pt") as file:
-            about: dict[str, Any] = json.loads(file.metadata()["about"])
-            return about
+            about = json.loads(file.metadata()["about"])
+            return {name: about[name] for name in ("step", "fingerprint", "history", "seconds")}
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from data import pictures
 
+# Purposes of random numbers: one stream each, so that no two draw the same.
+ORDER, AUGMENT, COINS = range(3)
+
 # glibc's names for mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 

@@ -19,9 +19,10 @@ import pandas as pd
 import torch
 from PIL import Image, ImageOps
 
-from data.errors import run
+from data import pictures
+from data.errors import UserError, run
 from data.files import atomic, digest, write_csv, write_json
-from data.pictures import CLASSES, PREPARED, SIDE
+from data.pictures import CLASSES, PREPARED, SIDE, picture_name
 from train import figures, model
 from train.answers import Answers, Result
 from train.device import choose_device, keep_large_blocks, on_device
@@ -38,9 +39,10 @@ LABEL_METRICS = Path("annotate/metrics.json")
 
 def about_test(network: ResNet, device: torch.device) -> tuple[Answers, Result]:
     """Show the network the test pictures, named as `test-00042` for the official index 42."""
-    images, labels = on_device(PREPARED / "test.safetensors", device)
-    index = pd.read_csv(PREPARED / "index.csv")
-    names = tuple(f"test-{number:05}" for number in index.loc[index["split"] == "test", "index"])
+    path = PREPARED / "test.safetensors"
+    images, labels = on_device(path, device)
+    indices = pictures.load(path)[2]
+    names = tuple(picture_name(index) for index in indices.tolist())
     answers = Answers(names, logits(network, images))
     result = answers.beside(
         {name: CLASSES[label] for name, label in zip(names, labels.tolist(), strict=True)}
@@ -58,8 +60,18 @@ def about_tasks(network: ResNet, device: torch.device) -> Answers:
 
 def agreed() -> dict[str, str]:
     """Return the class of each picture on which its annotators agree."""
-    labels = pd.read_csv(LABELS).dropna(subset="agreed")
+    labels = read_table(LABELS, "labels").dropna(subset="agreed")
     return dict(zip(labels["picture"], labels["agreed"], strict=True))
+
+
+def read_table(path: Path, stage: str) -> pd.DataFrame:
+    """Read a table that a stage wrote. Raises `UserError` if it is missing or no table."""
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: not a table ({error})", f'make it anew with "dvc repro -f {stage}".'
+        ) from None
 
 
 def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -70,11 +82,16 @@ def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 def closing(result: Result) -> str:
     """Return a pipeline run's last lines: the result, the state of the labelling, what to type next."""
-    labels = json.loads(LABEL_METRICS.read_text())
+    try:
+        labels = json.loads(LABEL_METRICS.read_text())
+        labelled = f"{labels['labelled']} of {labels['pictures']} pictures"
+    except (OSError, ValueError, KeyError) as error:
+        hint = 'make it anew with "dvc repro -f labels".'
+        raise UserError(f"{LABEL_METRICS}: not the metrics of the labels ({error})", hint) from None
     return (
         f"\naccuracy  {result.score.accuracy:.2%} of {len(result.table):,} test pictures"
         f" (loss {result.score.loss:.4f})"
-        f"\nlabelled  {labels['labelled']} of {labels['pictures']} pictures"
+        f"\nlabelled  {labelled}"
         "\nnext      dvc metrics show, dvc plots show; change params.yaml, then dvc repro, dvc metrics diff"
     )
 
@@ -84,7 +101,7 @@ def report(folder: Path, test: Result, labels: Result | None) -> None:
     write_csv(folder / "predictions.csv", test.table)
     write_csv(folder / "confusion.csv", test.confusion().reset_index())
     figures.write(folder / "confusion.png", figures.confusion(test.confusion()))
-    figures.write(folder / "curves.png", figures.curves(pd.read_csv(CURVES)))
+    figures.write(folder / "curves.png", figures.curves(read_table(CURVES, "train")))
     if labels:
         write_csv(folder / "labelled_predictions.csv", labels.table)
         write_csv(folder / "labelled_confusion.csv", labels.confusion().reset_index())
@@ -97,9 +114,12 @@ def main() -> None:
     network = model.load(device)
     test_answers, test = about_test(network, device)
     task_answers = about_tasks(network, device)
-    labels = task_answers.beside(agreed())
+    known = agreed()
+    labels = task_answers.beside({name: label for name, label in known.items() if label in CLASSES})
     # Without labels 0 pictures and no accuracy: no number is better than a made-up one.
-    write_json(METRICS, test.metrics() | {"labelled": labels.metrics() if labels else {"pictures": 0}})
+    about_labels = labels.metrics() if labels else {"pictures": 0}
+    about_labels["other_classes"] = sum(label not in CLASSES for label in known.values())
+    write_json(METRICS, test.metrics() | {"labelled": about_labels})
     with atomic(REPORT) as folder:
         report(folder, test, labels)
         prefill = task_answers.table().assign(model=digest(model.MODEL, "sha256")[:12])

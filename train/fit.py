@@ -9,6 +9,7 @@ moment, it goes on from train/checkpoints/ when it is started again.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from data.params import Train
 from data.pictures import PREPARED
 from data.progress import Task, progress
 from train import checkpoint, model
-from train.checkpoint import Fingerprint
+from train.checkpoint import Fingerprint, Story
 from train.device import choose_device, describe, keep_large_blocks, on_device
 from train.inference import logits, score
 from train.loop import Trainer
+from train.stopping import Stop, stoppable
 
 CURVES = Path("train/plots/curves.csv")
 METRICS = Path("train/metrics.json")
@@ -65,21 +67,26 @@ class Run:
     def __init__(self, trainer: Trainer, watched: tuple[Tensor, Tensor], fingerprint: Fingerprint) -> None:
         """Go on from the latest checkpoint if there is one."""
         self.trainer, self.watched, self.fingerprint = trainer, watched, fingerprint
-        self.history = checkpoint.resume(trainer, fingerprint)
-        self.saved = time.monotonic()
+        story = checkpoint.resume(trainer, fingerprint)
+        self.history, self.before = story.history, story.seconds  # seconds of the epoch before a stop
+        self.saved = self.started = time.monotonic()
 
-    def to_the_end(self) -> None:
-        """Train epoch after epoch; print a line and write the curves after each."""
+    def to_the_end(self, stop: Stop) -> None:
+        """Train epoch after epoch; print a line and write the curves after each.
+
+        When a stop is asked for, a checkpoint is written first.
+        """
         trainer = self.trainer
         total, done = trainer.work(trainer.total), trainer.work(trainer.step)
         while trainer.step < trainer.total:
-            started = time.monotonic()
+            self.started = time.monotonic()
             with progress("training", total, "full-size pictures", done) as task:
-                self._epoch(task)
+                self._epoch(task, stop)
             done = trainer.work(trainer.step)
-            self._finish(time.monotonic() - started)
+            self._finish()
+            stop.obey()
 
-    def _epoch(self, task: Task) -> None:
+    def _epoch(self, task: Task, stop: Stop) -> None:
         """Train to the end of the epoch, with a look at the loss, and a checkpoint, now and then."""
         trainer = self.trainer
         epoch, looked, shown = trainer.epoch, time.monotonic(), trainer.step
@@ -87,16 +94,17 @@ class Run:
         while trainer.step < end:
             trainer.take_step()
             now = time.monotonic()
-            if now - looked < LOOK_SECONDS:
+            if now - looked < LOOK_SECONDS and not stop.asked:
                 continue
             loss, accuracy = trainer.totals()
             note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
             task.advance(trainer.work(trainer.step) - trainer.work(shown), note)
             looked, shown = now, trainer.step
-            if now - self.saved > CHECKPOINT_SECONDS:
+            if now - self.saved > CHECKPOINT_SECONDS or stop.asked:
                 self._save()
+            stop.obey()
 
-    def _finish(self, seconds: float) -> None:
+    def _finish(self) -> None:
         """Record an epoch that is over."""
         trainer, last = self.trainer, self.trainer.step - 1
         epoch = last // trainer.steps
@@ -110,18 +118,25 @@ class Run:
             "accuracy": round(accuracy, 4),
             "val_loss": None,
             "val_accuracy": None,
+            "seconds": round(self._seconds(), 1),
         }
         if len(self.watched[0]):
             result = score(logits(trainer.network, self.watched[0], "validating"), self.watched[1])
+            if not math.isfinite(result.loss):
+                trainer.diverged(last)
             row |= {"val_loss": round(result.loss, 4), "val_accuracy": round(result.accuracy, 4)}
-        row["seconds"] = round(seconds, 1)
         self.history.append(row)
         print(line(row, trainer.params.epochs), flush=True)
         write_curves(self.history)
+        self.before, self.started = 0.0, time.monotonic()
         self._save()
 
+    def _seconds(self) -> float:
+        """Return how long the present epoch has taken, with what it took before a stop."""
+        return self.before + time.monotonic() - self.started
+
     def _save(self) -> None:
-        checkpoint.write(self.trainer, self.fingerprint, self.history)
+        checkpoint.write(self.trainer, self.fingerprint, Story(self.history, self._seconds()))
         self.saved = time.monotonic()
 
 
@@ -169,7 +184,8 @@ def main() -> None:
             what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
             print(f"{what}, {describe(device)}", flush=True)
             training = Run(trainer, watched, fingerprint)
-            training.to_the_end()
+            with stoppable() as stop:
+                training.to_the_end(stop)
             model.write(trainer.network, recipe.depth)
             write_json(METRICS, metrics(trainer, training.history))
             write_curves(training.history)

@@ -7,6 +7,7 @@ that gets weights, momentum and step number of another one goes on as that one w
 from __future__ import annotations
 
 import math
+from typing import NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +17,9 @@ from data.errors import UserError
 from data.params import Train
 from data.pictures import SIDE
 from train.augment import Augment
-from train.device import autocast, seeded
+from train.device import ORDER, autocast, seeded
 from train.resnet import ResNet, to_device
 from train.schedule import Schedule
-
-ORDER = 0  # purpose of the random numbers that shuffle an epoch
 
 
 class Trainer:
@@ -104,18 +103,21 @@ class Trainer:
     def totals(self) -> tuple[float, float]:
         """Return mean loss and accuracy of the latest epoch's steps so far; this reads from the device.
 
-        Raises `UserError` if a loss is not a number any more, with the step and the learning rate.
+        Raises `UserError` with step and learning rate if a loss or a weight is not a number any more.
         """
         done = (self.step - 1) % self.steps + 1
         losses, correct = self.losses[:done].double().cpu(), self.correct[:done].double().cpu()
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
-            self._diverged(self.step - done + int(bad[0]))
+            self.diverged(self.step - done + int(bad[0]))
+        if not torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all():
+            self.diverged(self.step - 1)  # a loss is that before its step, which may have ruined the weights
         batch, count = self.params.batch, len(self.images)
         sizes = torch.tensor([min(batch, count - start) for start in range(0, done * batch, batch)])
         return ((losses * sizes).sum() / sizes.sum()).item(), (correct.sum() / sizes.sum()).item()
 
-    def _diverged(self, step: int) -> None:
+    def diverged(self, step: int) -> NoReturn:
+        """Stop a run that no number is left of since a step, counted from 0."""
         raise UserError(
             f"the loss is not a number at step {step + 1} of {self.total} "
             f"(epoch {step // self.steps + 1}, learning rate {self.schedule.lr(step):.4g})",

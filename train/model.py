@@ -35,12 +35,13 @@ def load(device: torch.device, path: Path = MODEL) -> ResNet:
         with safe_open(path, "pt", device=str(device)) as file:
             about = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        classes, network = about["classes"], ResNet(about["depth"])
+        network.load_state_dict(tensors)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file", hint) from None
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a trained network ({error})", hint) from None
-    if tuple(about.get("classes", ())) != CLASSES:
-        raise UserError(f"{path}: knows the classes {about.get('classes')}; expected {list(CLASSES)}", hint)
-    network = ResNet(about["depth"])
-    network.load_state_dict(tensors)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: not a trained network ({reason})", hint) from None
+    if classes != list(CLASSES):
+        raise UserError(f"{path}: knows the classes {classes}; expected {list(CLASSES)}", hint)
     return to_device(network, device)

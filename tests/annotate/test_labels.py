@@ -127,10 +127,10 @@ def test_cifar10s_own_classes_come_from_the_samples_index(
 
 
 def test_the_index_of_the_sample_knows_every_committed_task() -> None:
-    known = cifar10_classes(ROOT / "data/sample/index.csv")
+    known = cifar10_classes(ROOT / "data/sample")
     tasks = json.loads((ROOT / "annotate/tasks.json").read_text())
     assert {task["image_id"] for task in tasks} <= known.keys()
-    assert cifar10_classes(ROOT / "nowhere.csv") == {}
+    assert cifar10_classes(ROOT / "nowhere") == {}
 
 
 def test_a_class_that_was_taken_out_of_the_scheme_is_named(room: Path) -> None:

@@ -100,3 +100,36 @@ def test_digest_is_that_of_the_content(tmp_path_factory: pytest.TempPathFactory,
     path = tmp_path_factory.mktemp("digest") / "file"
     path.write_bytes(content)
     assert files.digest(path, "sha256") == hashlib.sha256(content).hexdigest()
+
+
+def test_what_cannot_be_read_while_a_folder_is_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "curves.csv"
+
+    def refused(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refused)  # permissions do not bind an administrator
+    said = r"report: cannot be written \(Permission denied at .*curves\.csv\)"
+    with pytest.raises(UserError, match=said), files.atomic(tmp_path / "report"):
+        source.read_text()
+
+
+def test_a_folder_that_cannot_be_renamed_is_still_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "report"
+    files.write_text(folder / "old.csv", "old")
+    rename = Path.replace
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name.endswith(".part") and "old" not in path.name and target == folder:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(UserError, match="report: cannot be written"), files.atomic(folder) as part:
+        files.write_text(part / "new.csv", "new")
+    assert (folder / "old.csv").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]

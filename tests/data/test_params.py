@@ -105,6 +105,19 @@ WRONG = {
         "recipes.quick.train.max_lr is 0.4; expected at least start_lr",
         "comments",
     ),
+    "a part of a pixel where only whole ones move": (
+        change("shift: 4.0", "shift: 3.2"),
+        "recipes.quick.train.shift is 3.2, shift_by pixel; expected whole pixels",
+        "comments",
+    ),
+    "not a list": (
+        change("      progressive: # first", "      progressive: none # first").replace(
+            "        - epochs: 7\n          size: 16\n", "", 1
+        ),
+        "recipes.quick.train.progressive is 'none'; expected a list",
+        "{epochs: N, size: PIXELS}",
+    ),
+    "no source": (change("source: data/sample", "source: ''"), "annotate.source is ''", "folder of pictures"),
     "two sets to watch": (
         change("watch_test: false", "watch_test: true"),
         "recipes.quick.train.watch_test is true and validation is not 0",

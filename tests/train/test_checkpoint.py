@@ -8,8 +8,8 @@ from torch import Tensor
 
 from data.pictures import Pictures
 from tests.tiny import tiny
-from train import checkpoint
-from train.checkpoint import Fingerprint
+from train import checkpoint, model
+from train.checkpoint import Fingerprint, Story
 from train.loop import Trainer
 
 MINE = Fingerprint(recipe="r", data="d", code="c")
@@ -56,11 +56,11 @@ def test_a_run_that_stopped_anywhere_ends_in_the_same_weights(
     trainer: Trainer, few: Pictures, stop: int
 ) -> None:
     run(trainer, stop)
-    checkpoint.write(trainer, MINE, [{"epoch": 1, "loss": 0.5}])
+    checkpoint.write(trainer, MINE, Story([{"epoch": 1, "loss": 0.5}], seconds=2.5))
     run(trainer, trainer.total - stop)
 
     resumed = make(few)
-    assert checkpoint.resume(resumed, MINE) == [{"epoch": 1, "loss": 0.5}]
+    assert checkpoint.resume(resumed, MINE) == Story([{"epoch": 1, "loss": 0.5}], seconds=2.5)
     assert resumed.step == stop
     run(resumed, resumed.total - stop)
     for name, tensor in state(trainer).items():
@@ -71,7 +71,7 @@ def test_a_run_that_stopped_anywhere_ends_in_the_same_weights(
 def test_the_latest_two_are_kept(trainer: Trainer) -> None:
     for _ in range(4):
         run(trainer, 1)
-        checkpoint.write(trainer, MINE, [])
+        checkpoint.write(trainer, MINE, Story([]))
     assert [path.name for path in sorted(checkpoint.FOLDER.iterdir())] == [
         f"{MINE.name}-00000003.safetensors",
         f"{MINE.name}-00000004.safetensors",
@@ -83,7 +83,7 @@ def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
 ) -> None:
     for _ in range(2):
         run(trainer, 1)
-        checkpoint.write(trainer, MINE, [])
+        checkpoint.write(trainer, MINE, Story([]))
     latest = max(checkpoint.FOLDER.iterdir())
     latest.write_bytes(latest.read_bytes()[:-100])
     resumed = make(few)
@@ -104,11 +104,11 @@ def test_one_of_another_run_is_named_and_left_alone(
     trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str], other: Fingerprint, said: str
 ) -> None:
     run(trainer, 1)
-    checkpoint.write(trainer, other, [{"epoch": 1}])
+    checkpoint.write(trainer, other, Story([{"epoch": 1}]))
     resumed = make(few)
-    assert checkpoint.resume(resumed, MINE) == []
+    assert checkpoint.resume(resumed, MINE) == Story([])
     assert resumed.step == 0
-    assert f"not used, {said}; to start over" in capsys.readouterr().out
+    assert f"not used, {said}; delete it" in capsys.readouterr().out
     checkpoint.clear(MINE)
     assert len(list(checkpoint.FOLDER.iterdir())) == 1
 
@@ -121,3 +121,16 @@ def test_the_fingerprint_changes_with_recipe_pictures_and_nothing_else(tmp_path:
     assert first.differs(vars(Fingerprint.of(tiny(seed=2), pictures))) == "recipe"
     pictures.write_bytes(b"b")
     assert first.differs(vars(Fingerprint.of(tiny(), pictures))) == "data"
+
+
+def test_files_that_are_no_checkpoint_stop_nothing(
+    trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.write(trainer.network, 11, checkpoint.FOLDER / "model.safetensors")
+    (checkpoint.FOLDER / "text.safetensors").write_text("text")
+    (checkpoint.FOLDER / f".{MINE.name}-00000001.safetensors.7.part").write_bytes(b"half")
+    assert checkpoint.resume(make(few), MINE) == Story([])
+    said = capsys.readouterr().out
+    assert "model.safetensors: not used, damaged" in said
+    assert "text.safetensors: not used, damaged" in said
+    assert not list(checkpoint.FOLDER.glob(".*.part"))  # what a killed process was writing

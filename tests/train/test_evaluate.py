@@ -67,7 +67,7 @@ def test_it_writes_metrics_predictions_and_pictures(stage: Stage, trained: Path)
 
 def test_without_labels_it_says_so_and_gives_no_accuracy(stage: Stage, trained: Path) -> None:
     done = stage("train.evaluate")
-    assert json.loads(evaluate.METRICS.read_text())["labelled"] == {"pictures": 0}
+    assert json.loads(evaluate.METRICS.read_text())["labelled"] == {"pictures": 0, "other_classes": 0}
     assert "labelled  0 of 3 pictures" in done.stdout
     assert "NaN" not in evaluate.METRICS.read_text()
 
@@ -87,6 +87,22 @@ def test_labelled_pictures_count_once_and_only_where_annotators_agree(stage: Sta
     assert metrics["pictures"] == 2
     assert metrics["accuracy"] == (answers["actual"] == answers["predicted"]).mean()
     assert set(metrics["by_class"]) == {"frog", "truck"}
+
+
+def test_classes_that_the_network_does_not_know_are_counted_and_left_out(stage: Stage, trained: Path) -> None:
+    label("test-00000,frog,frog,frog,annotator-1,3.0,1\ntest-00001,person,person,,annotator-1,3.0,1\n")
+    assert stage("train.evaluate").returncode == 0
+    metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
+    assert (metrics["pictures"], metrics["other_classes"]) == (1, 1)
+
+
+@pytest.mark.parametrize("missing", [evaluate.LABELS, evaluate.LABEL_METRICS, evaluate.CURVES])
+def test_a_file_of_another_stage_that_is_missing_is_named(stage: Stage, trained: Path, missing: Path) -> None:
+    missing.unlink()
+    done = stage("train.evaluate")
+    assert done.returncode == 1
+    assert f"error: {missing}: not " in done.stderr
+    assert 'hint: make it anew with "dvc repro -f ' in done.stderr
 
 
 def test_the_same_picture_gets_the_same_answer_as_a_file_and_as_a_tensor(stage: Stage, trained: Path) -> None:

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,24 @@ def weights() -> str:
     return hashlib.sha256(Path("train/model.safetensors").read_bytes()).hexdigest()
 
 
-def start() -> subprocess.Popen[str]:
+# The stage with a checkpoint after every step that it looks at, which is every one.
+EAGER = """
+from data.errors import run
+from train import fit
+fit.CHECKPOINT_SECONDS = fit.LOOK_SECONDS = 0.0
+run(fit.main)
+"""
+
+
+def start(*command: str) -> subprocess.Popen[str]:
     """Start the stage in the current folder, its output to be read as it comes."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "train.fit"]
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, *(command or ("-m", "train.fit"))],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -71,14 +84,23 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))
 
 
-@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+LONG = TINY | {"epochs": 20, "fall_epochs": 19.0, "progressive": [{"epochs": 20, "size": 8}]}
+
+
+def forget() -> None:
+    """Remove the outputs, as DVC does before it runs the stage."""
+    for path in ("train/model.safetensors", "train/metrics.json", str(fit.CURVES)):
+        Path(path).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
     stage: Stage, workspace: Path, by: signal.Signals, code: int
 ) -> None:
+    write_params(workspace, **LONG)
     stage("train.fit")
     unstopped, curves = weights(), fit.CURVES.read_bytes()
-    for path in ("train/model.safetensors", "train/metrics.json", str(fit.CURVES)):
-        Path(path).unlink()  # as DVC does before it runs the stage
+    forget()
 
     returned, errors = stop_after_epoch(2, by)
     assert returned == code
@@ -89,6 +111,39 @@ def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
     assert "going on after step" in resumed.stdout
     assert weights() == unstopped
     assert fit.CURVES.read_bytes() == curves
+
+
+def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, workspace: Path) -> None:
+    write_params(workspace, **LONG)
+    stage("train.fit")
+    unstopped, curves = weights(), fit.CURVES.read_bytes()
+    forget()
+
+    process = start("-c", EAGER)
+    while process.poll() is None and not any(steps % 4 for steps in saved()):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    resumed = stage("train.fit")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on after step" in resumed.stdout
+    assert weights() == unstopped
+    assert fit.CURVES.read_bytes() == curves
+
+
+def saved() -> list[int]:
+    """Return the steps after which there is a checkpoint; an epoch has four."""
+    return [int(path.stem.split("-")[1]) for path in checkpoint.FOLDER.glob("*-*.safetensors")]
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.7, 1.2])
+def test_ctrl_c_while_pytorch_is_imported_is_one_line(workspace: Path, seconds: float) -> None:
+    process = start()
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in {-signal.SIGINT, 130}
+    assert "Traceback" not in errors
 
 
 def test_twice_gives_the_same_bytes(stage: Stage, workspace: Path) -> None:
@@ -107,6 +162,17 @@ def test_a_loss_that_is_not_a_number_keeps_the_last_good_checkpoint(stage: Stage
     assert "error: the loss is not a number at step 6 of 20 (epoch 2, learning rate 1e+30)" in done.stderr
     assert "hint: lower max_lr" in done.stderr
     assert [path.name[13:] for path in checkpoint.FOLDER.glob("*.safetensors")] == ["00000004.safetensors"]
+    assert not Path("train/model.safetensors").exists()
+
+
+def test_weights_that_the_very_last_step_ruined_are_not_saved(stage: Stage, workspace: Path) -> None:
+    write_params(
+        workspace, **TINY | {"lr_changes": "epoch", "max_lr": 1e30, "start_lr": 1e30, "max_steps": 1}
+    )
+    done = stage("train.fit")
+    assert done.returncode == 1
+    assert "the loss is not a number at step 1 of 1" in done.stderr
+    assert not saved()
     assert not Path("train/model.safetensors").exists()
 
 

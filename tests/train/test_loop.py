@@ -97,6 +97,17 @@ def test_a_loss_that_is_not_a_number_stops_with_step_and_learning_rate(
     assert "lower max_lr" in caught.value.hint
 
 
+def test_a_weight_that_is_not_finite_is_noticed_though_the_loss_before_was(
+    train_set: tuple[Tensor, Tensor],
+) -> None:
+    trainer = Trainer(tiny(), *train_set)
+    trainer.take_step()
+    with torch.no_grad():
+        trainer.network.dense.weight[3, 5] = math.inf
+    with pytest.raises(UserError, match="the loss is not a number at step 1 of 25"):
+        trainer.totals()
+
+
 def test_a_batch_larger_than_the_set_is_refused(train_set: tuple[Tensor, Tensor]) -> None:
     with pytest.raises(UserError, match="batch is 81; expected at most the 80 train pictures"):
         Trainer(tiny(batch=81), *train_set)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,13 @@ def somebody_elses(path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, path)
 
 
-def other_classes(path: Path) -> None:
-    save_file({"weight": torch.zeros(3)}, path, {"about": '{"classes": ["cat", "dog"], "depth": 11}'})
+def about(text: str) -> Callable[[Path], None]:
+    """Return a function that writes the weights of depth 11 with another description."""
+
+    def write(path: Path) -> None:
+        save_file(ResNet(11).state_dict(), path, {"about": text})
+
+    return write
 
 
 @pytest.mark.parametrize(
@@ -61,7 +67,15 @@ def other_classes(path: Path) -> None:
         (pickled, "not a trained network"),
         (cut_short, "not a trained network"),
         (somebody_elses, "not a trained network"),
-        (other_classes, "knows the classes ['cat', 'dog']; expected ['airplane'"),
+        (about('{"classes": [], "depth": 20}'), "not a trained network (Error(s) in loading state_dict"),
+        (about('{"classes": [], "depth": 12}'), "not a trained network (depth is 12; expected 9 n + 2)"),
+        (about('{"classes": []}'), "not a trained network"),
+        (about('["depth"]'), "not a trained network"),
+        (about("depth 11"), "not a trained network"),
+        (
+            about('{"classes": ["cat", "dog"], "depth": 11}'),
+            "knows the classes ['cat', 'dog']; expected ['airplane'",
+        ),
     ],
 )
 def test_a_file_that_is_something_else_is_named(tmp_path: Path, make: object, what: str) -> None:

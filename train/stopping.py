@@ -1,0 +1,52 @@
+"""Stopping in good order: Ctrl-C, or SIGTERM as a cluster sends it, ends a run after its present step."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class Stop:
+    """Whether somebody asked the run to stop, and how."""
+
+    asked: int = 0  # the signal's number
+
+    def obey(self) -> None:
+        """End the process if that was asked: exit code 130 after Ctrl-C, 143 after SIGTERM."""
+        if self.asked == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.asked:
+            raise SystemExit(128 + self.asked)
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Note the first signal instead of dying of it; a second one acts at once, as it always does.
+
+    Python raises KeyboardInterrupt wherever it is, even where exceptions are swallowed, as in a finaliser.
+    """
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _: FrameType | None) -> None:
+        stop.asked = number
+        restore()
+        print("\nstopping after this step; once more to stop at once", file=sys.stderr, flush=True)
+
+    for number in SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        restore()
