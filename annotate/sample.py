@@ -2,21 +2,21 @@
 
     python -m annotate.sample
 
-Reads params.yaml (`annotate`) and the embedded sample's test pictures, or a folder of the user's pictures.
-Writes annotate/images/ and annotate/tasks.json. No name tells a class, and the choice is not balanced
-by class, so that nobody can label the last pictures by counting the first.
+Reads params.yaml (`annotate`), annotate/next.json and the embedded sample's test pictures, or a folder of
+the user's pictures. Writes annotate/images/ and annotate/tasks.json. No name tells a class, and the choice
+is not balanced by class, so that nobody can label the last pictures by counting the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from annotate import folder
-from annotate.tasks import IMAGES, TASKS, Task, write_tasks
+from annotate.tasks import CHOSEN, IMAGES, TASKS, Task, read_chosen, write_tasks
 from data import params, sample
 from data.errors import UserError, run
 from data.files import atomic, digest
@@ -30,16 +30,25 @@ def choose(size: int, count: int, seed: int) -> list[int]:
     return sorted(int(row) for row in np.random.default_rng(seed).choice(size, count, replace=False))
 
 
-def from_sample(count: int, seed: int) -> Iterator[tuple[str, Image.Image]]:
-    """Yield name and picture of a choice from the sample's test part; `test-00042` is official index 42."""
+def from_sample(count: int, seed: int, more: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
+    """Yield name and picture of a random choice from the sample's test part, and of `more` of them, by name.
+
+    `test-00042` is the picture of official index 42.
+    """
     pictures = sample.read("test")
     if count > len(pictures):
         raise UserError(
             f"annotate.pictures is {count}; the embedded sample has {len(pictures)} test pictures",
             f"set it to {len(pictures)} or less in params.yaml.",
         )
-    for row in choose(len(pictures), count, seed):
-        yield f"test-{pictures.indices[row]:05}", Image.fromarray(pictures.images[row].transpose(1, 2, 0))
+    names = [f"test-{index:05}" for index in pictures.indices]
+    drawn = {names[row] for row in choose(len(names), count, seed)}
+    for name in sorted(drawn.union(more)):
+        if name not in names:
+            raise UserError(
+                f"{CHOSEN}: {name} is not among the sample's test pictures", "take the name out of the file."
+            )
+        yield name, Image.fromarray(pictures.images[names.index(name)].transpose(1, 2, 0))
 
 
 def from_folder(source: Path, count: int, seed: int) -> Iterator[tuple[str, Image.Image]]:
@@ -67,7 +76,9 @@ def main() -> None:
     wanted = params.load().annotate
     if Path(wanted.source) == Path(SAMPLE):
         # Uncompressed: the bytes, and with them the checksums in git, depend on no release of zlib.
-        tasks = save(from_sample(wanted.pictures, wanted.seed), wanted.pictures, level=0)
+        more = read_chosen()
+        chosen = from_sample(wanted.pictures, wanted.seed, more)
+        tasks = save(chosen, wanted.pictures + len(more), level=0)
     else:
         # Photographs would take gigabytes that way; 6 is zlib's own default.
         chosen = from_folder(Path(wanted.source), wanted.pictures, wanted.seed)

@@ -1,4 +1,7 @@
-"""annotate/tasks.json: which pictures are to be labelled, and where everything in this folder lies."""
+"""annotate/tasks.json: which pictures are to be labelled, and where everything in this folder lies.
+
+annotate/next.json names those that were chosen by a model's predictions, beside those drawn at random.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from data.files import write_json
 FOLDER = Path("annotate")
 IMAGES = FOLDER / "images"
 TASKS = FOLDER / "tasks.json"
+CHOSEN = FOLDER / "next.json"
 EXPORT = FOLDER / "export.json"
 SCHEME = FOLDER / "label_config.xml"
 LABELS = FOLDER / "labels"
@@ -61,3 +65,19 @@ def _task(entry: Any) -> Task:
     if not re.fullmatch(r"[\w-]+", fields["image_id"]):
         raise ValueError(f"image_id {fields['image_id']!r}: expected letters, digits, _ and -")
     return Task(**fields)
+
+
+def read_chosen(path: Path = CHOSEN) -> list[str]:
+    """Read the names of the pictures that were chosen so far, ascending; none if there is no file.
+
+    Raises `UserError` if the file is something else than a list of names.
+    """
+    if not path.exists():
+        return []
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        names = error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{path}: not a list of pictures' names", "take it back from git, or delete it.")
+    return sorted(set(names))

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -15,7 +15,6 @@ from PIL import Image
 from data.pictures import CLASSES, Pictures
 from tests.tiny import ROOT
 from train import evaluate, fit, model
-from train.evaluate import Result
 from train.resnet import ResNet
 
 Stage = Callable[..., subprocess.CompletedProcess[str]]
@@ -117,14 +116,14 @@ def test_no_model_says_how_to_get_one(stage: Stage, trained: Path) -> None:
     )
 
 
-def test_confusion_has_a_row_an_actual_class_and_a_column_a_predicted_one() -> None:
-    answers = torch.zeros(3, 10)
-    answers[[0, 1, 2], [0, 0, 9]] = 5.0
-    result = Result.of(["a", "b", "c"], answers, torch.tensor([0, 1, 9]))
-    counts = result.confusion()
-    assert counts.loc["airplane", "airplane"] == 1
-    assert counts.loc["automobile", "airplane"] == 1
-    assert counts.loc["truck", "truck"] == 1
-    assert counts.to_numpy().sum() == 3
-    assert result.metrics()["by_class"] == {"airplane": 1.0, "automobile": 0.0, "truck": 1.0}
-    assert np.allclose(result.table["confidence"], 0.9428)
+def test_every_picture_to_label_gets_a_prediction_with_the_models_checksum(
+    stage: Stage, trained: Path
+) -> None:
+    stage("train.evaluate")
+    predictions = pd.read_csv(evaluate.REPORT / "task_predictions.csv")
+    assert list(predictions) == ["picture", "predicted", "confidence", "model"]
+    assert predictions["picture"].tolist() == ["test-00000", "test-00001", "test-00002"]
+    assert hashlib.sha256(model.MODEL.read_bytes()).hexdigest().startswith(predictions["model"][0])
+    probabilities = pd.read_csv(evaluate.REPORT / "probabilities.csv")
+    assert probabilities["picture"].is_unique
+    assert set(predictions["picture"]) <= set(probabilities["picture"])

@@ -1,0 +1,75 @@
+"""What the network answered about pictures, as tables, and beside the classes that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from data.pictures import CLASSES
+from train.inference import Score, score
+
+
+@dataclass(frozen=True)
+class Result:
+    """Answers about pictures whose class is known."""
+
+    table: pd.DataFrame  # picture, actual, predicted, confidence: a row each
+    score: Score
+
+    def confusion(self) -> pd.DataFrame:
+        """Count answers: a row an actual class, a column a predicted one, in the order of CIFAR-10."""
+        counts = pd.crosstab(self.table["actual"], self.table["predicted"])
+        return counts.reindex(index=CLASSES, columns=CLASSES, fill_value=0)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return accuracy, loss and the accuracy of each class that occurs, as shares of 1."""
+        right = self.table["actual"] == self.table["predicted"]
+        by_class = right.groupby(self.table["actual"]).mean().round(4)
+        return {
+            "pictures": len(self.table),
+            "accuracy": round(self.score.accuracy, 4),
+            "loss": round(self.score.loss, 4),
+            "by_class": {str(name): float(share) for name, share in by_class.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Pictures, by name, and the network's logits for them, N x classes."""
+
+    names: tuple[str, ...]
+    logits: Tensor
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a picture: its name, the class that it is taken for, and the probability of that."""
+        confidence, predicted = self.logits.softmax(1).max(1)
+        classes = [CLASSES[label] for label in predicted.tolist()]
+        columns = {"picture": self.names, "predicted": classes, "confidence": _rounded(confidence)}
+        return pd.DataFrame(columns)
+
+    def probabilities(self) -> pd.DataFrame:
+        """Return a row a picture: its name and the probability of each class."""
+        table = pd.DataFrame(_rounded(self.logits.softmax(1)), columns=list(CLASSES))
+        table.insert(0, "picture", self.names)
+        return table
+
+    def beside(self, known: Mapping[str, str]) -> Result | None:
+        """Compare with the known classes, by picture; others are left out. None if no picture's is known."""
+        rows = [row for row, name in enumerate(self.names) if name in known]
+        if not rows:
+            return None
+        actual = [known[self.names[row]] for row in rows]
+        table = self.table().iloc[rows].reset_index(drop=True)
+        table.insert(1, "actual", actual)
+        labels = torch.tensor([CLASSES.index(name) for name in actual], device=self.logits.device)
+        return Result(table, score(self.logits[rows], labels))
+
+
+def _rounded(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return values.double().cpu().numpy().round(4)
