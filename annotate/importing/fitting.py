@@ -5,7 +5,7 @@ A question or an option is known by its letters and digits alone: `Age Group` is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from annotate.boxes import Size, UnfitError, cut_off, measure, place
@@ -109,28 +109,29 @@ class _Fitter:
     def _label(self, region: Region) -> tuple[str, Words]:
         """Return a box's label in the scheme's spelling, and the attributes that are left.
 
-        Without a label the attribute of that name tells it; in a scheme with one label it is that.
+        Without a label the attribute of that name tells it; in a scheme with one label it may be left out.
         """
-        known = {_plain(label): label for label in self.scheme.box_labels}
-        controls = [one.name for one in self.scheme.controls if isinstance(one, Boxes)]
         if region.label is not None:
-            return self._spelt(region.label, known), region.attributes
+            return self._spelt(region.label), region.attributes
+        labels = self.scheme.box_labels
+        controls = [one.name for one in self.scheme.controls if isinstance(one, Boxes)]
         asked = {_plain(one.name) for one in self.scheme.about_box}
         for name in (*controls, *LABEL_NAMES):
             key = next((one for one in region.attributes if _plain(one) == _plain(name)), None)
-            if key is not None and _plain(name) not in asked:
-                rest = {one: told for one, told in region.attributes.items() if one != key}
-                return self._spelt(", ".join(region.attributes[key]), known), rest
-        if len(known) == 1:
-            return next(iter(known.values())), region.attributes
+            if key is None or _plain(name) in asked:
+                continue
+            told = ", ".join(region.attributes[key])
+            if len(labels) > 1 or _plain(told) == _plain(labels[0]):
+                return self._spelt(told), {one: said for one, said in region.attributes.items() if one != key}
+        if len(labels) == 1:
+            return labels[0], region.attributes
         raise UnfitError("unknown class", f"no attribute tells its label ({', '.join(controls)}); left out")
 
-    def _spelt(self, label: str, known: Mapping[str, str]) -> str:
-        if label in self.scheme.box_labels:
-            return label
-        if _plain(label) not in known:
+    def _spelt(self, label: str) -> str:
+        known = {_plain(one): one for one in self.scheme.box_labels}
+        if label not in known.values() and _plain(label) not in known:
             raise UnfitError("unknown class", f"{label!r} is not in the scheme; left out")
-        return known[_plain(label)]
+        return label if label in known.values() else known[_plain(label)]
 
     def _per_cent(self, region: Region) -> dict[str, Any]:
         """Return a box in per cent of the picture, as Label Studio has it."""
