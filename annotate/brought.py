@@ -34,6 +34,11 @@ class Brought:
         """The same as predictions, one a picture: the first annotator's."""
         return {name: Suggestion(said[0]["result"], None) for name, said in self.annotations.items()}
 
+    @property
+    def further(self) -> int:
+        """How many annotations have no place among the suggestions."""
+        return sum(len(said) - 1 for said in self.annotations.values())
+
 
 def read(path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None) -> Brought:
     """Read a file of labels and list everything in it that cannot be used.

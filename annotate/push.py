@@ -71,6 +71,10 @@ def push(
         if answers:
             suggest(api, ours, there, answers.version, answers.suggestions)
         if labels and as_ is As.predictions:
+            if labels.further:
+                print(
+                    f"{labels.further} annotations left out: one prediction a picture, the first annotator's"
+                )
             suggest(api, ours, there, labels.version, labels.suggestions)
         print(f"label at {project.link(api, ours)}")
 
@@ -87,7 +91,7 @@ def settle(api: Api, scheme: Scheme) -> Project:
         print(f"project {found.number} made: {found.title}")
         return found
     if found.label_config.strip() != config.strip():
-        check_change(project.exported(api, found, False), _scheme_of(found), scheme)
+        check_change(project.exported(api, found, True), _scheme_of(found), scheme)
         found = project.change(api, found, label_config=config)
         print("label scheme updated")
     if told and found.instructions.strip() != told:
