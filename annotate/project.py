@@ -16,7 +16,7 @@ from data.errors import UserError
 
 INSTRUCTIONS = FOLDER / "instructions.html"
 TITLES = range(3, 51)  # characters: what the server takes
-PAGE = 5000  # tasks a request: 2 s, and 5 s or more where all are labelled, since the server reads the labels too
+PAGE = 5000  # tasks a request: 2 s, longer where many are labelled, since the server reads the labels too
 FIELDS = "id,title,label_config,expert_instruction,model_version,task_number"
 
 
