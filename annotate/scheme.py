@@ -92,11 +92,15 @@ class _NoDoctype(ET.TreeBuilder):
         raise ValueError("a DOCTYPE is not allowed here")
 
 
-def read_scheme(path: Path = SCHEME) -> Scheme:
-    """Read and check the scheme. Raises `UserError`, naming the tag, for whatever would go unread."""
+def read_scheme(path: Path = SCHEME, content: bytes | None = None) -> Scheme:
+    """Read and check the scheme, or `content` in its place.
+
+    Raises `UserError`, naming the tag, for whatever would go unread.
+    """
     hint = f"mend {path}, or take it back from git."
     try:
-        root = ET.fromstring(path.read_bytes(), parser=ET.XMLParser(target=_NoDoctype()))
+        page = path.read_bytes() if content is None else content
+        root = ET.fromstring(page, parser=ET.XMLParser(target=_NoDoctype()))
         return _scheme(root)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file", hint) from None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from annotate.failures import PASSING, cause, foreign, refused, shown, unreachable
 from data.errors import UserError
 
 T = TypeVar("T")
@@ -30,8 +31,9 @@ TIMEOUT = 600.0  # seconds without a byte: a server on SQLite took 18 s for 5,00
 TRIES = 3
 PAUSE = 2.0  # seconds before the second try; twice as long before the third
 MOST_PROJECTS = 1000  # looked through: a server that gives the same page for every number would never end
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP states that may be gone at the next try
-KEEP = 'or keep the committed annotate/export.json and run "dvc repro".'
+NUMBER = "set LABEL_STUDIO_PROJECT to the number in the project's address (.../projects/NUMBER/data)."
+DOING = "fetch the labels from"
+KEEP = ', or keep the committed annotate/export.json and run "dvc repro".'
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,7 @@ class Server:
     @property
     def shown(self) -> str:
         """The address without a user name or a password that it may hold."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return shown(self.url)
 
 
 def configured(env: Path = ENV) -> Server | None:
@@ -70,6 +71,17 @@ def configured(env: Path = ENV) -> Server | None:
             'copy it from "Account & Settings" in Label Studio into the environment or .env.',
         )
     return Server(url, token, (values.get("LABEL_STUDIO_PROJECT") or TITLE).strip())
+
+
+def required(env: Path = ENV) -> Server:
+    """Return the configured server; raises `UserError` if there is none."""
+    server = configured(env)
+    if server is None:
+        raise UserError(
+            "no Label Studio is configured (LABEL_STUDIO_URL)",
+            'start one with "python -m annotate serve", or name yours in .env (see the README).',
+        )
+    return server
 
 
 def _host(url: str) -> str | None:
@@ -109,14 +121,15 @@ def _tried(ask: Callable[[], T], server: Server) -> T:
         except _MiscountedError as error:
             failure, passing = error.args[0], True
         except ApiError as error:
-            failure, passing = _refused(error.status_code, error.body, server), error.status_code in PASSING
+            failure = refused(error.status_code, None, server.url, server.project, KEEP)
+            passing = error.status_code in PASSING
         except httpx.TimeoutException:
             # Not tried again: three times ten minutes would look like hanging.
-            failure, passing = _unreachable(server, "no answer within the time limit"), False
+            failure, passing = unreachable("no answer within the time limit", server.url, DOING, KEEP), False
         except httpx.HTTPError as error:
-            failure, passing = _unreachable(server, _cause(error)), True
+            failure, passing = unreachable(cause(error), server.url, DOING, KEEP), True
         except (ParsingError, ValueError):
-            failure, passing = _foreign(server), False
+            failure, passing = foreign(server.url, KEEP), False
         if not passing or attempt + 1 == TRIES:
             break
         time.sleep(PAUSE * (attempt + 1))
@@ -156,54 +169,26 @@ def _project_id(client: Any, server: Server) -> int:
     if server.project.isdecimal():
         return int(server.project)
     projects = islice(client.projects.list(), MOST_PROJECTS)
-    found = [project for project in projects if project.title == server.project]
-    if len(found) == 1:
-        return int(found[0].id)
-    count = "no project is" if not found else f"{len(found)} projects are"
-    raise UserError(
-        f"{server.shown}: {count} called {server.project!r}",
-        "set LABEL_STUDIO_PROJECT to the number in the project's address (.../projects/NUMBER/data).",
-    )
+    found = only(((project.title, project.id) for project in projects), server)
+    if found is None:
+        raise missing(server)
+    return found
 
 
-def _refused(status: int | None, body: Any, server: Server) -> UserError:
-    """Say what an HTTP state means here; the library's own text holds all headers and is never shown."""
-    if status in {401, 403}:
-        return UserError(
-            f"{server.shown} does not accept the token (HTTP {status})",
-            f'copy it anew from "Account & Settings" into LABEL_STUDIO_API_KEY, {KEEP}',
-        )
-    if status == 404:
-        return UserError(
-            f"{server.shown} has no project {server.project!r} that this account may see (HTTP 404)",
-            f"set LABEL_STUDIO_PROJECT to its number or title, {KEEP}",
-        )
-    if status is None or status < 400:
-        return _foreign(server)
+def only(projects: Iterable[tuple[str, int]], server: Server) -> int | None:
+    """Return the number of the one project with the configured title, out of titles with numbers.
+
+    None if no project has it. Raises `UserError` if several have: titles are not unique there.
+    """
+    found = [int(number) for title, number in projects if title == server.project]
+    if len(found) > 1:
+        raise UserError(f"{server.shown}: {len(found)} projects are called {server.project!r}", NUMBER)
+    return found[0] if found else None
+
+
+def missing(server: Server) -> UserError:
+    """Say that no project has the configured title."""
     return UserError(
-        f"{server.shown} failed with HTTP {status}",
-        f"look at the server's log and repeat the command, {KEEP}",
+        f"{server.shown}: no project is called {server.project!r}",
+        f'make it with "python -m annotate push", or {NUMBER}',
     )
-
-
-def _unreachable(server: Server, cause: str) -> UserError:
-    return UserError(
-        f"cannot fetch the labels from Label Studio at {server.shown} ({cause})",
-        f"start the server or mend LABEL_STUDIO_URL, {KEEP}",
-    )
-
-
-def _foreign(server: Server) -> UserError:
-    return UserError(
-        f"{server.shown} answers, but not as Label Studio does (no project and tasks as JSON)",
-        f"mend LABEL_STUDIO_URL: the address up to the port, without /projects or /api, {KEEP}",
-    )
-
-
-def _cause(error: Exception) -> str:
-    """Return why a connection failed, in the system's words where it has some."""
-    root: BaseException = error
-    while root.__cause__ or root.__context__:
-        root = root.__cause__ or root.__context__ or root
-    text = root.strerror if isinstance(root, OSError) and root.strerror else str(error)
-    return (text or type(error).__name__).lower()

@@ -19,7 +19,7 @@ from tests.tiny import ROOT
 FIXTURES = ROOT / "tests/annotate/fixtures"
 REPLY = FIXTURES / "label_studio_1.23.2.json"  # what a real server answered; made through its API
 DEFAULT = read_scheme(ROOT / "annotate/label_config.xml")
-PEOPLE = read_scheme(FIXTURES / "people.xml")
+PEOPLE = read_scheme(FIXTURES / "attributes.xml")
 
 
 def reply() -> list[dict[str, Any]]:

@@ -1,0 +1,104 @@
+"""Labels from a file on their way to the server: read and reported, then added where they are missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from annotate.api import Api
+from annotate.importing.load import Loaded, load
+from annotate.importing.results import to_result
+from annotate.predictions import FROM_FILE, Suggestion
+from annotate.project import Project, Pushed, exported
+from annotate.scheme import Scheme
+from annotate.tasks import Task
+from annotate.tidy import tidy
+from data.errors import UserError
+from data.progress import track
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Labels as Label Studio writes them, by picture; `version` names the file and what it says."""
+
+    version: str
+    annotations: dict[str, list[dict[str, Any]]]
+
+    @property
+    def suggestions(self) -> dict[str, Suggestion]:
+        """The same as predictions, one a picture: the first annotator's."""
+        return {name: Suggestion(said[0]["result"], None) for name, said in self.annotations.items()}
+
+    @property
+    def further(self) -> int:
+        """How many annotations have no place among the suggestions."""
+        return sum(len(said) - 1 for said in self.annotations.values())
+
+
+def read(path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None) -> Brought:
+    """Read a file of labels and list everything in it that cannot be used.
+
+    Raises `UserError` if nothing can.
+    """
+    found = load(path, tasks, scheme, images)
+    _list(path, found)
+    if not found.annotations:
+        raise UserError(
+            f"{path}: no label in it fits our pictures and scheme",
+            "the list above says why; are its pictures in annotate/tasks.json, its classes in the scheme?",
+        )
+    said: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in found.annotations:
+        result = to_result(one, scheme, found.sizes[one.picture])
+        timed = {"lead_time": one.seconds} if one.seconds is not None else {}
+        said[one.picture].append({"result": result, **timed})
+    content = json.dumps(said, sort_keys=True).encode()
+    return Brought(f"{FROM_FILE}{path.name} {hashlib.sha256(content).hexdigest()[:8]}", dict(said))
+
+
+def _list(path: Path, found: Loaded) -> None:
+    for problem in found.problems:
+        print(f"{problem.picture}: {problem.kind}: {problem.what}")
+    boxes = sum(len(one.boxes) for one in found.annotations)
+    pictures = len({one.picture for one in found.annotations})
+    print(f"{path} ({found.kind}): {pictures} pictures with {boxes} boxes can be used")
+    kinds = Counter(problem.kind for problem in found.problems)
+    if kinds:
+        print(f"to know: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}")
+
+
+def annotate(api: Api, project: Project, there: Mapping[str, Pushed], labels: Brought) -> None:
+    """Add the annotations to tasks that were there before, unless they have the very same already."""
+    known = _said(exported(api, project, False)) if there else {}
+    missing = [
+        (there[name].number, one)
+        for name, said in labels.annotations.items()
+        if name in there
+        for one in said
+        if _text(name, one) not in known.get(name, ())
+    ]
+    # One request each, 0.2 s: Label Studio takes many at once only together with new tasks.
+    for number, one in track(missing, "adding annotations", len(missing), "annotations"):
+        api.post(f"/api/tasks/{number}/annotations/", one)
+    came = sum(len(said) for name, said in labels.annotations.items() if name not in there)
+    everything = sum(len(said) for said in labels.annotations.values())
+    added = came + len(missing)
+    print(f"annotations of {labels.version}: {added} added, {everything - added} there already")
+
+
+def _said(raw: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """Return what is annotated on the server, by picture."""
+    return {
+        entry["image_id"]: {json.dumps(one["result"], sort_keys=True) for one in entry["annotations"]}
+        for entry in tidy(raw)
+    }
+
+
+def _text(name: str, annotation: dict[str, Any]) -> str:
+    """Return an annotation in the words of `_said`."""
+    return next(iter(_said([{"data": {"image_id": name}, "annotations": [annotation]}])[name]))

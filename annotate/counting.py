@@ -1,0 +1,114 @@
+"""How far the labelling is: counts out of the server's tasks, for `status`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from annotate.scheme import Scheme
+from annotate.tasks import Task
+
+NO_CLASS = "(no class)"
+
+
+@dataclass
+class Person:
+    """One annotator's work; `names` are the pictures submitted or skipped, `seconds` those of each done."""
+
+    done: int = 0
+    skipped: int = 0
+    drafts: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures this person has submitted or skipped; one can be submitted twice."""
+        return len(self.names)
+
+    @property
+    def median_seconds(self) -> float | None:
+        """Median seconds a picture; None before the first."""
+        return median(self.seconds) if self.seconds else None
+
+
+@dataclass(frozen=True)
+class Left:
+    """A picture that nobody has finished: its task's number on the server, None if it is not there."""
+
+    picture: str
+    number: int | None
+    state: str
+
+
+@dataclass(frozen=True)
+class Count:
+    """The state of a project: people by their address, and what is left."""
+
+    pictures: int
+    people: Mapping[str, Person]
+    left: tuple[Left, ...]
+    foreign: int
+
+    @property
+    def done(self) -> int:
+        """How many pictures somebody has labelled, or skipped."""
+        return self.pictures - len(self.left)
+
+
+def count(
+    raw: Iterable[Mapping[str, Any]], tasks: Sequence[Task], scheme: Scheme, addresses: Mapping[int, str]
+) -> Count:
+    """Count annotations and drafts of our pictures; a picture is done when one person has submitted it.
+
+    `addresses` are people's e-mail addresses by their number: an export has one or the other.
+    """
+    on_server = {str((task.get("data") or {}).get("image_id")): task for task in raw}
+    people: dict[str, Person] = {}
+    left = []
+    for task in tasks:
+        found = on_server.pop(task.image_id, None)
+        if found is None:
+            left.append(Left(task.image_id, None, "not pushed"))
+            continue
+        for annotation in found.get("annotations") or []:
+            person = people.setdefault(_who(annotation.get("completed_by"), addresses), Person())
+            person.names.add(task.image_id)
+            _add(person, annotation, scheme)
+        drafts = found.get("drafts") or []
+        for draft in drafts:
+            people.setdefault(_who(draft.get("user"), addresses), Person()).drafts += 1
+        if not found.get("annotations"):
+            left.append(Left(task.image_id, found["id"], "draft" if drafts else "to do"))
+    return Count(len(tasks), people, tuple(left), len(on_server))
+
+
+def _who(person: Any, addresses: Mapping[int, str]) -> str:
+    """Return the address of an annotator: a number, a record with one, or the address itself."""
+    number: Any = person.get("id") if isinstance(person, dict) else person
+    return addresses.get(number, str(number))
+
+
+def _add(person: Person, annotation: Mapping[str, Any], scheme: Scheme) -> None:
+    if annotation.get("was_cancelled"):
+        person.skipped += 1
+        return
+    person.done += 1
+    person.classes[_label(annotation.get("result"), scheme)] += 1
+    seconds = annotation.get("lead_time")
+    if isinstance(seconds, int | float):
+        person.seconds.append(float(seconds))
+
+
+def _label(result: Any, scheme: Scheme) -> str:
+    """Return the class that an annotation gives the picture, as it stands there."""
+    asked = scheme.picture_class
+    for part in result if isinstance(result, list) and asked else ():
+        if isinstance(part, dict) and asked and part.get("from_name") == asked.name:
+            chosen = (part.get("value") or {}).get("choices") or [NO_CLASS]
+            return str(chosen[0])
+    return NO_CLASS

@@ -1,0 +1,77 @@
+"""COCO's JSON of boxes, ours with its additions (`annotate.coco`) and anybody's.
+
+Format: https://cocodataset.org/#format-data. An annotation without a box, or of a crowd, is counted and left
+out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from annotate.boxes import Size
+from annotate.importing.values import Labelled, NotReadableError, Read, Region, words
+from annotate.reading import JOINED
+from annotate.records import Problem
+
+CLASS = "class"  # an addition of ours: what the whole picture shows
+
+
+def is_coco(content: Any) -> bool:
+    """Return whether JSON is COCO's."""
+    return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
+
+
+def read(content: dict[str, Any]) -> Read:
+    """Read images, annotations and categories. Raises `NotReadableError` if they are not lists of records."""
+    for part in ("images", "annotations", "categories"):
+        found = content[part]
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise NotReadableError(f"{part} is no list of records")
+    names = {one.get("id"): str(one.get("name")) for one in content["categories"]}
+    files = {one.get("id"): str(one.get("file_name")) for one in content["images"]}
+    regions: dict[Any, list[Region]] = defaultdict(list)
+    problems = []
+    for mark in content["annotations"]:
+        image = mark.get("image_id")
+        reason = _unfit(mark, names, files)
+        if reason:
+            name = files.get(image, f"image {image}")
+            problems.append(Problem(name, "malformed", f"annotation {mark.get('id')}: {reason}; left out"))
+        else:
+            regions[image].append(_region(mark, names))
+    pictures = [
+        Labelled(files[one.get("id")], tuple(regions[one.get("id")]), _answers(one), _size(one))
+        for one in content["images"]
+    ]
+    return Read("COCO", tuple(pictures), tuple(problems))
+
+
+def _unfit(mark: dict[str, Any], names: dict[Any, str], files: dict[Any, str]) -> str | None:
+    box = mark.get("bbox")
+    if mark.get("image_id") not in files:
+        return "of an image that is not listed"
+    if mark.get("category_id") not in names:
+        return f"of category {mark.get('category_id')}, which is not listed"
+    if mark.get("iscrowd"):
+        return "a crowd, not one thing"
+    return None if isinstance(box, list) and len(box) == 4 else "without a box of four numbers"
+
+
+def _region(mark: dict[str, Any], names: dict[Any, str]) -> Region:
+    said = mark.get("attributes")
+    attributes = {
+        str(name): tuple(word for text in words(value) for word in text.split(JOINED))
+        for name, value in (said.items() if isinstance(said, dict) else ())
+    }
+    x, y, width, height = mark["bbox"]
+    return Region(names[mark["category_id"]], x, y, width, height, attributes)
+
+
+def _answers(image: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {CLASS: words(image[CLASS])} if image.get(CLASS) else {}
+
+
+def _size(image: dict[str, Any]) -> Size | None:
+    width, height = image.get("width"), image.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None

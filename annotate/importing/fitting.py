@@ -1,0 +1,150 @@
+"""What a file says made to fit: our picture, the scheme's own spelling, pixels within the picture.
+
+A question or an option is known by its letters and digits alone: `Age Group` is `age_group`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from annotate.boxes import Size, UnfitError, cut_off, measure, place
+from annotate.importing.values import Labelled, Region, Words
+from annotate.reading import JOINED
+from annotate.records import Annotation, Box, Problem
+from annotate.scheme import Boxes, Choices, Note, Scheme
+from annotate.tasks import Task
+
+LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute that tells a box's
+
+
+def fit(
+    said: Labelled, task: Task, scheme: Scheme, size: Size, annotator: str
+) -> tuple[Annotation | None, list[Problem]]:
+    """Return what can be used of one picture, if anything can, and everything that is left out or changed."""
+    fitter = _Fitter(task.image_id, scheme, size)
+    if said.size not in {None, size}:
+        fitter.problem("picture changed", f"labelled at {said.size}, is {size}; its boxes are left out")
+        said = Labelled(said.picture, (), said.answers)
+    answers = fitter.answers(said.answers, scheme.about_picture, "")
+    boxes = tuple(fitter.boxes(said.regions))
+    asked = scheme.picture_class
+    label = answers.pop(asked.name, None) if asked else None
+    if not (label or answers or boxes):
+        if not fitter.problems:
+            fitter.problem("empty", f"nothing is said about {said.picture}")
+        return None, fitter.problems
+    return Annotation(task.image_id, annotator, None, label, answers, boxes), fitter.problems
+
+
+class _Fitter:
+    """Fits one picture, and collects its problems."""
+
+    def __init__(self, picture: str, scheme: Scheme, size: Size) -> None:
+        self.picture, self.scheme, self.size = picture, scheme, size
+        self.problems: list[Problem] = []
+
+    def problem(self, kind: str, what: str) -> None:
+        self.problems.append(Problem(self.picture, kind, what))
+
+    def answers(self, said: Words, asked: Iterable[Choices | Note], where: str) -> dict[str, str]:
+        """Return the answers in the order of the scheme; what it does not ask becomes a problem."""
+        given = dict(said)
+        found = {}
+        for control in asked:
+            names = [name for name in given if _plain(name) == _plain(control.name)]
+            told = [word for name in names for word in given.pop(name)]
+            words = self._known(control, told, where)
+            if words:
+                found[control.name] = JOINED.join(words)
+        for name, told_more in given.items():
+            self.problem(
+                "unknown attribute", f"{where}{name}: {', '.join(told_more)}; not asked in the scheme"
+            )
+        return found
+
+    def _known(self, control: Choices | Note, told: list[str], where: str) -> list[str]:
+        if isinstance(control, Note):
+            return self._noted(control, told, where)
+        spelt = {_plain(option): option for option in control.options}
+        kind = "unknown class" if control == self.scheme.picture_class else "unknown attribute"
+        words = []
+        for word in told:
+            option = word if word in control.options else spelt.get(_plain(word))
+            if option is None:
+                self.problem(kind, f"{where}{control.name}: {word!r} is not in the scheme")
+            elif option not in words:
+                words.append(option)
+        if len(words) > 1 and not control.multiple:
+            self.problem("two choices", f"{where}{control.name}: {', '.join(words)}")
+            return []
+        return sorted(words, key=control.options.index)
+
+    def _noted(self, control: Note, told: list[str], where: str) -> list[str]:
+        if control.kind == "rating" and told and not (len(told) == 1 and told[0].isdecimal()):
+            self.problem("unknown attribute", f"{where}{control.name}: {', '.join(told)}; expected a number")
+            return []
+        return told
+
+    def boxes(self, regions: Iterable[Region]) -> Iterable[Box]:
+        """Yield the boxes that can be used."""
+        for number, region in enumerate(regions, 1):
+            name = f"r{number}"
+            try:
+                yield self._box(name, region)
+            except UnfitError as unfit:
+                self.problem(unfit.kind, f"{name}: {unfit.what}")
+
+    def _box(self, name: str, region: Region) -> Box:
+        label, attributes = self._label(region)
+        drawn = measure(self._per_cent(region), self.size)
+        box = place(
+            name, label, drawn, self.size, self.answers(attributes, self.scheme.about_box, f"{name}: ")
+        )
+        over = cut_off(drawn, self.size)
+        if over:
+            self.problem("outside", f"{name}: {label}: cut off {over}")
+        return box
+
+    def _label(self, region: Region) -> tuple[str, Words]:
+        """Return a box's label in the scheme's spelling, and the attributes that are left.
+
+        Without a label the attribute of that name tells it; in a scheme with one label it may be left out.
+        """
+        if region.label is not None:
+            return self._spelt(region.label), region.attributes
+        labels = self.scheme.box_labels
+        controls = [one.name for one in self.scheme.controls if isinstance(one, Boxes)]
+        asked = {_plain(one.name) for one in self.scheme.about_box}
+        for name in (*controls, *LABEL_NAMES):
+            key = next((one for one in region.attributes if _plain(one) == _plain(name)), None)
+            if key is None or _plain(name) in asked:
+                continue
+            told = ", ".join(region.attributes[key])
+            if len(labels) > 1 or _plain(told) == _plain(labels[0]):
+                return self._spelt(told), {one: said for one, said in region.attributes.items() if one != key}
+        if len(labels) == 1:
+            return labels[0], region.attributes
+        raise UnfitError("unknown class", f"no attribute tells its label ({', '.join(controls)}); left out")
+
+    def _spelt(self, label: str) -> str:
+        known = {_plain(one): one for one in self.scheme.box_labels}
+        if label not in known.values() and _plain(label) not in known:
+            raise UnfitError("unknown class", f"{label!r} is not in the scheme; left out")
+        return label if label in known.values() else known[_plain(label)]
+
+    def _per_cent(self, region: Region) -> dict[str, Any]:
+        """Return a box in per cent of the picture, as Label Studio has it."""
+        whole = (1, 1) if region.shares else self.size
+        edges = (("x", 0), ("y", 1), ("width", 0), ("height", 1))
+        return {name: _scaled(getattr(region, name), whole[side]) for name, side in edges}
+
+
+def _scaled(value: Any, whole: int) -> Any:
+    """Return a number in per cent; anything else stays, to be refused with its name."""
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    return value * 100 / whole if real else value
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name

@@ -1,0 +1,130 @@
+"""A file of labels made elsewhere, whatever its format, as annotations of our pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from annotate.boxes import Size
+from annotate.importing import coco, via, yolo
+from annotate.importing.fitting import fit
+from annotate.importing.matching import Finder
+from annotate.importing.values import NotReadableError, Read
+from annotate.judge import look
+from annotate.reading import read
+from annotate.records import Annotation, Problem
+from annotate.scheme import Scheme
+from annotate.tasks import Task
+from annotate.tidy import tidy
+from data.errors import UserError
+
+FORMATS = "Label Studio JSON, COCO JSON, a YOLO folder with classes.txt, VGG Image Annotator CSV or JSON"
+SOMEBODY = "somebody"  # the one annotator of a file that names none
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a file comes to: annotations of our pictures, and what was left out or changed."""
+
+    kind: str
+    annotations: tuple[Annotation, ...]
+    problems: tuple[Problem, ...]
+    sizes: dict[str, Size]
+
+
+def load(path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None = None) -> Loaded:
+    """Read a file or folder of labels; its pictures are found by their names, among ours or in `images`.
+
+    Raises `UserError` if it is missing or of no known format.
+    """
+    try:
+        content = _content(path)
+        finder = Finder(tasks, images)
+        if isinstance(content, Read):
+            return _fitted(content, finder, scheme)
+        return _label_studio(content, finder, scheme)
+    except NotReadableError as error:
+        raise UserError(f"{path}: {error}", f"expected {FORMATS}.") from None
+
+
+def _content(path: Path) -> Any:
+    """Return the file in neutral values, or Label Studio's own tasks, which are read as an export is."""
+    if path.is_dir():
+        if yolo.is_yolo(path):
+            return yolo.read(path)
+        raise NotReadableError("a folder without classes.txt or data.yaml")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file", "give --from the file with the labels.") from None
+    except UnicodeDecodeError:
+        raise NotReadableError("not text in UTF-8") from None
+    if via.is_csv(text.partition("\n")[0]):
+        return via.read_csv(text)
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise NotReadableError(f"neither JSON ({error}) nor VIA's CSV") from None
+    if coco.is_coco(content):
+        return coco.read(content)
+    if via.is_json(content):
+        return via.read_json(content)
+    if _is_label_studio(content):
+        return content
+    raise NotReadableError("JSON of no known kind")
+
+
+def _is_label_studio(content: Any) -> bool:
+    """Return whether JSON is tasks with annotations, the server's or those of annotate/export.json."""
+    return isinstance(content, list) and all(
+        isinstance(task, dict)
+        and isinstance(task.get("annotations"), list)
+        and all(isinstance(one, dict) for one in task["annotations"])
+        and ("data" in task or "image_id" in task)
+        for task in content
+    )
+
+
+def _fitted(content: Read, finder: Finder, scheme: Scheme) -> Loaded:
+    found: list[Annotation] = []
+    problems = list(content.problems)
+    sizes: dict[str, Size] = {}
+    for said in content.pictures:
+        task = finder.find(said.picture)
+        if isinstance(task, str):
+            problems.append(Problem(said.picture, "not ours", f"{task}; {len(said.regions)} boxes left out"))
+            continue
+        size, more = look(task)
+        problems += more
+        if size is None:
+            continue
+        annotation, more = fit(said, task, scheme, size, SOMEBODY)
+        problems += more
+        if annotation:
+            found.append(annotation)
+            sizes[task.image_id] = size
+    return Loaded(content.kind, tuple(found), tuple(sorted(problems)), sizes)
+
+
+def _label_studio(tasks: list[dict[str, Any]], finder: Finder, scheme: Scheme) -> Loaded:
+    found: list[Annotation] = []
+    problems: list[Problem] = []
+    sizes: dict[str, Size] = {}
+    raw = [task for task in tasks if "image_id" not in task]
+    kept = [{"drafts": [], **task} for task in tasks if "image_id" in task]  # by annotate.export
+    for entry in [*tidy(raw), *kept]:
+        task = finder.find(entry["image_id"])
+        if isinstance(task, str):
+            count = len(entry["annotations"])
+            problems.append(Problem(entry["image_id"], "not ours", f"{task}; {count} annotations left out"))
+            continue
+        size, more = look(task)
+        annotations, others = read({**entry, "image_id": task.image_id}, scheme, size)
+        problems += [*more, *others]
+        if size is not None:
+            found += [replace(one, picture=task.image_id) for one in annotations]
+            sizes[task.image_id] = size
+    return Loaded("Label Studio", tuple(found), tuple(sorted(problems)), sizes)

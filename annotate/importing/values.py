@@ -1,0 +1,66 @@
+"""What a file says about pictures, before anything of it is checked: the same for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotate.boxes import Size
+from annotate.records import Problem
+
+Words = Mapping[str, tuple[str, ...]]  # answers by question, by the file's names for both
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle as a file gives it, upright; pixels, or with `shares` parts of the picture's sides.
+
+    `label` is None where the format has none: then an attribute may tell it.
+    """
+
+    label: str | None
+    x: Any
+    y: Any
+    width: Any
+    height: Any
+    attributes: Words = field(default_factory=dict)
+    shares: bool = False
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a file says about one picture, known by the file's name for it.
+
+    `size` is the picture's in pixels, where the file tells it.
+    """
+
+    picture: str
+    regions: tuple[Region, ...]
+    answers: Words = field(default_factory=dict)
+    size: Size | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """A whole file: what it says, and what in it could not be read."""
+
+    kind: str
+    pictures: tuple[Labelled, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class NotReadableError(Exception):
+    """A file, or a part of it, is not built as its format says; the argument tells how."""
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """Return the words of an answer: a text, a number, a list, or options with true and false."""
+    if isinstance(value, Mapping):
+        return tuple(str(option) for option, chosen in value.items() if chosen is True or chosen == "true")
+    if isinstance(value, list | tuple):
+        return tuple(word for part in value for word in words(part))
+    if value is None or value is False:
+        return ()
+    text = "yes" if value is True else str(value).strip()
+    return (text,) if text else ()

@@ -1,0 +1,96 @@
+"""The model's answers for the pictures to label, as the stage `evaluate` wrote them.
+
+train/report/task_predictions.csv has the columns picture, predicted, confidence (0 to 1) and model, the
+version of the model, which is the same in every row.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotate.importing.results import TARGET
+from annotate.predictions import FROM_FILE, Suggestion
+from annotate.scheme import Choices, Scheme
+from annotate.tasks import SCHEME, Task
+from data.errors import UserError, nearest
+
+ANSWERS = Path("train/report/task_predictions.csv")
+COLUMNS = ("picture", "predicted", "confidence", "model")
+HINT = 'make it anew with "dvc repro -f evaluate".'
+
+
+@dataclass(frozen=True)
+class Prelabels:
+    """What a model says about pictures: its version, and a suggestion by picture."""
+
+    version: str
+    suggestions: dict[str, Suggestion]
+
+
+def read(tasks: Sequence[Task], scheme: Scheme, path: Path = ANSWERS) -> Prelabels:
+    """Read the model's answers.
+
+    Raises `UserError`, before anything is sent, for a missing file, a picture that is not in tasks.json or
+    there twice, a class that the scheme does not have, a confidence outside of 0 to 1, and several models.
+    """
+    asked = scheme.picture_class
+    if asked is None:
+        raise UserError(
+            f"{SCHEME} asks for no class of the picture, so there is nothing to prelabel",
+            'add <Choices name="class" ...>, or push without --prelabel.',
+        )
+    names = {task.image_id for task in tasks}
+    suggestions: dict[str, Suggestion] = {}
+    versions = set()
+    for row in _rows(path):
+        picture = row["picture"]
+        if picture not in names or picture in suggestions:
+            problem = "twice" if picture in suggestions else "not in annotate/tasks.json"
+            raise UserError(f"{path}: {picture} is {problem}", HINT)
+        suggestions[picture] = _suggestion(path, row, asked)
+        versions.add(row["model"])
+    if len(versions) != 1 or not versions.isdisjoint({""}) or next(iter(versions)).startswith(FROM_FILE):
+        raise UserError(f"{path}: its models are {sorted(versions)}; expected one, with a name", HINT)
+    return Prelabels(versions.pop(), suggestions)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            if not set(COLUMNS) <= set(rows.fieldnames or ()):
+                raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}", HINT)
+            return [{name: str(row[name] or "").strip() for name in COLUMNS} for row in rows]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file", 'make it with "dvc repro evaluate".') from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not a table ({error})", HINT) from None
+
+
+def _suggestion(path: Path, row: dict[str, str], asked: Choices) -> Suggestion:
+    label = row["predicted"]
+    if label not in asked.options:
+        raise UserError(
+            f"{path}: {row['picture']} is {label!r}, which {SCHEME} does not have",
+            nearest(label, asked.options),
+        )
+    try:
+        confidence = float(row["confidence"])
+    except ValueError:
+        confidence = math.nan
+    if not 0 <= confidence <= 1:
+        raise UserError(
+            f"{path}: {row['picture']}: confidence is {row['confidence']!r}; expected 0 to 1", HINT
+        )
+    part = {
+        "id": "p1",
+        "from_name": asked.name,
+        "to_name": TARGET,
+        "type": "choices",
+        "value": {"choices": [label]},
+    }
+    return Suggestion([part], confidence)

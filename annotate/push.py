@@ -1,0 +1,203 @@
+"""Bring the pictures, the label scheme and, if wanted, suggestions or labels to Label Studio.
+
+    python -m annotate push                     what is missing there, and nothing twice
+    python -m annotate push --prelabel          and the model's answers, prefilled on the page
+    python -m annotate push --from FILE         and labels that were made elsewhere
+
+Reads annotate/tasks.json, images/, label_config.xml and instructions.html; for --prelabel
+train/report/task_predictions.csv. Changes the project that LABEL_STUDIO_PROJECT names, and no file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from annotate import brought, prelabel, project
+from annotate.api import PAUSE, TRIES, Api, PassingError
+from annotate.brought import Brought
+from annotate.change import check_change
+from annotate.delivery import Delivery, choose, is_served
+from annotate.failures import foreign
+from annotate.predictions import Suggestion, put
+from annotate.project import Project, Pushed
+from annotate.scheme import Scheme, read_scheme
+from annotate.server import required
+from annotate.tasks import SCHEME, Task, read_tasks
+from data.errors import UserError
+from data.files import digest
+from data.progress import progress
+
+NAMED = 5  # pictures in a message
+
+
+class As(str, Enum):
+    """What labels from a file become."""
+
+    annotations = "annotations"
+    predictions = "predictions"
+
+
+def push(
+    upload: Annotated[bool, typer.Option(help="Upload copies, even to a server on this disk.")] = False,
+    prelabel_: Annotated[
+        bool, typer.Option("--prelabel", help=f"Add the model's answers: {prelabel.ANSWERS}.")
+    ] = False,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="Add labels: Label Studio, COCO, YOLO or VIA.")
+    ] = None,
+    as_: Annotated[As, typer.Option("--as", help="What the labels of --from become.")] = As.annotations,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder of the pictures that --from names, if not ours.")
+    ] = None,
+) -> None:
+    """Bring pictures, label scheme and suggestions to Label Studio; what is there already stays."""
+    if prelabel_ and from_ and as_ is As.predictions:
+        raise UserError(
+            "--prelabel and --as predictions together: the page shows one set of predictions",
+            "push one of them, or bring the file --as annotations.",
+        )
+    tasks, scheme = read_tasks(), read_scheme()
+    answers = prelabel.read(tasks, scheme) if prelabel_ else None
+    labels = brought.read(from_, tasks, scheme, images) if from_ else None
+    with Api(required()) as api:
+        ours = settle(api, scheme)
+        there = bring(api, ours, tasks, upload, labels if as_ is As.annotations else None)
+        if answers:
+            suggest(api, ours, there, answers.version, answers.suggestions)
+        if labels and as_ is As.predictions:
+            if labels.further:
+                print(
+                    f"{labels.further} annotations left out: one prediction a picture, the first annotator's"
+                )
+            suggest(api, ours, there, labels.version, labels.suggestions)
+        print(f"label at {project.link(api, ours)}")
+
+
+def settle(api: Api, scheme: Scheme) -> Project:
+    """Return the project with our scheme and instructions, made or changed if need be.
+
+    Raises `UserError` if labels exist that a changed scheme would orphan.
+    """
+    config, told = SCHEME.read_text(encoding="utf-8"), project.instructions()
+    found = project.find(api)
+    if found is None:
+        found = project.make(api, config, told)
+        print(f"project {found.number} made: {found.title}")
+        return found
+    if found.label_config.strip() != config.strip():
+        check_change(project.exported(api, found, True), _scheme_of(found), scheme)
+        found = project.change(api, found, label_config=config)
+        print("label scheme updated")
+    if told and found.instructions.strip() != told:
+        found = project.change(api, found, expert_instruction=told)
+        print("instructions updated")
+    return found
+
+
+def _scheme_of(found: Project) -> Scheme | None:
+    """Return the scheme that the project has; None if it is not one of ours."""
+    try:
+        return read_scheme(SCHEME, found.label_config.encode())
+    except UserError:
+        return None
+
+
+def bring(
+    api: Api, ours: Project, tasks: Sequence[Task], upload: bool, labels: Brought | None
+) -> dict[str, Pushed]:
+    """Add the tasks that are missing, and labels to all; return every task that is there.
+
+    After a failure that may pass it looks again at what has arrived, and sends the rest.
+    """
+    there, doubles = project.pushed(api, ours)
+    before = there
+    added, way = 0, ""
+    for attempt in range(TRIES):
+        missing = [task for task in tasks if task.image_id not in there]
+        if not missing:
+            break
+        check_pictures(missing)
+        try:
+            delivery = choose(api, ours, missing[0], upload)
+            way = f" ({delivery.name})"
+            send(api, ours, delivery, missing, labels)
+        except PassingError:
+            if attempt + 1 == TRIES:
+                raise
+            time.sleep(PAUSE * (attempt + 1))
+        there, doubles = project.pushed(api, ours)
+    added = len([task for task in tasks if task.image_id not in before])
+    print(f"{added} added{way}, {len(tasks) - added} there already")
+    _report(tasks, there, doubles)
+    if labels:
+        brought.annotate(api, ours, before, labels)
+    return there
+
+
+def _report(tasks: Sequence[Task], there: Mapping[str, Pushed], doubles: int) -> None:
+    """Say what on the server is not as it should be; people's labels may hang on it, so it stays."""
+    changed = [task.image_id for task in tasks if there[task.image_id].sha256 != task.sha256]
+    if changed:
+        print(f"{len(changed)} changed since they were pushed, left as they are: {_some(changed)}")
+    if doubles:
+        print(f"{doubles} tasks show a picture that another task shows, too; delete them on the page")
+
+
+def check_pictures(tasks: Sequence[Task]) -> None:
+    """Raise `UserError` unless every picture's file is there and the one that was chosen."""
+    missing = [task.image for task in tasks if not Path(task.image).is_file()]
+    wrong = (
+        [] if missing else [task.image for task in tasks if digest(Path(task.image), "sha256") != task.sha256]
+    )
+    if missing or wrong:
+        found = "missing" if missing else "damaged or changed"
+        raise UserError(
+            f"{len(missing or wrong)} of {len(tasks)} pictures are {found}: {_some(missing or wrong)}",
+            'bring them back with "dvc repro -f sample", or "dvc checkout annotate/images.dvc".',
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + rest
+
+
+def send(
+    api: Api, ours: Project, delivery: Delivery, missing: Sequence[Task], labels: Brought | None
+) -> None:
+    """Add tasks part by part; the first picture of the first part has to be served then."""
+    with progress("sending pictures", len(missing), "pictures") as work:
+        for part in delivery.batches(missing):
+            addresses = delivery.addresses(part)
+            if part[0] is missing[0] and not is_served(api, addresses[0], part[0]):
+                raise UserError(
+                    f"{api.server.shown} does not serve {part[0].image_id} at {addresses[0]}",
+                    "is it a Label Studio 1.x with its own media folder? Look at the server's log.",
+                )
+            entries = [_entry(task, at, labels) for task, at in zip(part, addresses, strict=True)]
+            reply = api.post(f"/api/projects/{ours.number}/import", entries)
+            if not isinstance(reply, dict) or reply.get("task_count") != len(part):
+                raise foreign(api.server.url)
+            work.advance(len(part))
+
+
+def _entry(task: Task, address: str, labels: Brought | None) -> dict[str, Any]:
+    """Return a task as the server takes it, with the labels that it comes with."""
+    data = {"image": address, "image_id": task.image_id, "sha256": task.sha256}
+    given = labels.annotations.get(task.image_id) if labels else None
+    return {"data": data, "annotations": given} if given else {"data": data}
+
+
+def suggest(
+    api: Api, ours: Project, there: Mapping[str, Pushed], version: str, wanted: Mapping[str, Suggestion]
+) -> None:
+    """Put predictions there and say how many are new."""
+    added, removed = put(api, ours, there, version, wanted)
+    gone = f", {removed} older ones removed" if removed else ""
+    print(f"predictions of {version}: {added} added{gone}, {len(wanted) - added} there already")

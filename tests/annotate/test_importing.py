@@ -1,0 +1,364 @@
+"""Labels made elsewhere: each format as its tool writes it, what cannot be used, nothing lost on the way."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from annotate.brought import read as bring
+from annotate.coco import to_coco
+from annotate.importing import coco, via, yolo
+from annotate.importing.fitting import fit
+from annotate.importing.load import Loaded, load
+from annotate.importing.matching import Finder
+from annotate.importing.results import to_result
+from annotate.importing.values import Labelled, Region, words
+from annotate.judge import Judged
+from annotate.reading import read
+from annotate.records import Annotation
+from annotate.scheme import read_scheme
+from annotate.tasks import Task
+from annotate.tidy import tidy
+from annotate.yolo import write_yolo
+from data.errors import UserError
+from data.pictures import CLASSES
+from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, picture, reply
+from tests.annotate.builders import PEOPLE as ATTRIBUTES
+from tests.annotate.test_formats import boxes, near, pictures
+from tests.tiny import ROOT
+
+PEOPLE = read_scheme(ROOT / "annotate/label_config_people.xml")
+VIA = FIXTURES / "via.csv"
+
+
+def own_picture(name: str, size: tuple[int, int] = (200, 150)) -> Task:
+    """Write a picture into the user's folder, and the task that `annotate.sample` makes of it."""
+    path = Path("own") / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
+    Image.new("RGB", size, colour).save(path)
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    return picture(f"picture-{sha[:12]}", size, f"#{bytes(colour).hex()}")
+
+
+@pytest.fixture
+def own(room: Path) -> dict[str, Task]:
+    """Return the user's pictures that the VIA file speaks of, by name."""
+    names = ("street 1 (2)", "IMG (12)", "corner_4 (5)", "empty_0", "Größe 12", "broken")
+    return {name: own_picture(f"set 1/{name}.jpg") for name in names}
+
+
+def told(loaded: Loaded) -> list[tuple[str, str]]:
+    return [(problem.kind, problem.what) for problem in loaded.problems]
+
+
+def test_a_file_of_the_image_annotator(own: dict[str, Task]) -> None:
+    loaded = load(VIA, list(own.values()), PEOPLE, Path("own"))
+    by_picture = {one.picture: one.boxes for one in loaded.annotations}
+    whole = by_picture[own["street 1 (2)"].image_id][0]
+    assert (whole.x, whole.y, whole.width, whole.height, whole.label) == (61, 14, 118, 99, "person")
+    assert len(whole.attributes) == 14
+    assert whole.attributes["clothing_style_2"] == "Sports"
+    several = by_picture[own["IMG (12)"].image_id]
+    assert [box.attributes.get("accessories") for box in several] == ["Watch|Sunglasses", None]
+    cut = by_picture[own["corner_4 (5)"].image_id][0]
+    assert (cut.y, cut.height, dict(cut.attributes)) == (0, 42, {"age": "15-25"})
+    assert len(by_picture[own["Größe 12"].image_id]) == 1
+    assert sorted(told(loaded)) == [
+        ("empty", "nothing is said about images/set 1/empty_0.jpg"),
+        ("malformed", "region 3 is polygon, not a rect; left out"),
+        (
+            "malformed",
+            "row 9: Expecting property name enclosed in double quotes: line 1 column 2 (char 1); left out",
+        ),
+        ("no size", "r1: -1 x -1 px; left out"),
+        ("not ours", "no picture of that name; 1 boxes left out"),
+        ("outside", "r1: person: cut off top by 1.00 px"),
+        ("unknown attribute", "r1: Height: tall; not asked in the scheme"),
+        ("unknown attribute", "r1: emotion: 'Bored' is not in the scheme"),
+    ]
+
+
+def test_the_same_as_json_and_as_a_saved_project(own: dict[str, Task]) -> None:
+    text = VIA.read_text()
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if "broken" not in row["filename"]]
+    found: dict[str, Any] = {}
+    for row in rows:
+        one = found.setdefault(
+            row["filename"] + "-1",
+            {"filename": row["filename"], "size": -1, "regions": [], "file_attributes": {}},
+        )
+        if row["region_count"] != "0":
+            shape = json.loads(row["region_shape_attributes"])
+            said = json.loads(row["region_attributes"])
+            one["regions"].append({"shape_attributes": shape, "region_attributes": said})
+    old = {name: {**one, "regions": dict(enumerate(one["regions"]))} for name, one in found.items()}
+    Path("without.csv").write_text("\n".join(line for line in text.splitlines() if "broken" not in line))
+    expected = load(Path("without.csv"), list(own.values()), PEOPLE, Path("own"))
+    for content in (found, old, {"_via_img_metadata": found, "_via_settings": {}}):
+        Path("via.json").write_text(json.dumps(content))
+        loaded = load(Path("via.json"), list(own.values()), PEOPLE, Path("own"))
+        assert (loaded.annotations, loaded.problems) == (expected.annotations, expected.problems)
+
+
+LABELS = st.sampled_from(["person", "kid"])
+NUMBERS = st.floats(-5, 3000) | st.integers(-5, 3000)
+SAID = st.fixed_dictionaries(
+    {"box": LABELS},
+    optional={
+        "Pose": st.sampled_from(["sitting", "standing", ""]),
+        "accessories": st.dictionaries(st.sampled_from(["bag", "hat", "umbrella"]), st.booleans()),
+        "remark": st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20),
+    },
+)
+RECTANGLES = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, SAID), max_size=5)
+
+
+@given(drawn=RECTANGLES, size=st.tuples(st.integers(1, 4000), st.integers(1, 4000)))
+def test_from_the_image_annotator_to_label_studio_and_back(
+    drawn: list[tuple[Any, Any, Any, Any, dict[str, Any]]], size: tuple[int, int]
+) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(via.COLUMNS)
+    for number, (x, y, width, height, said) in enumerate(drawn):
+        shape = {"name": "rect", "x": x, "y": y, "width": width, "height": height}
+        cells = (json.dumps(shape), json.dumps(said))
+        writer.writerow(["a (1).png", -1, "{}", len(drawn), number, *cells])
+    content = via.read_csv(out.getvalue())
+    for labelled in content.pictures:
+        annotation, problems = fit(labelled, Task("a", "a.png", ""), ATTRIBUTES, size, "somebody")
+        left_out = [one for one in problems if one.kind in {"no size", "outside"} and "left out" in one.what]
+        assert len(drawn) == (len(annotation.boxes) if annotation else 0) + len(left_out)
+        if annotation is None:
+            continue
+        result = to_result(annotation, ATTRIBUTES, size)
+        task = {"data": {"image_id": "a"}, "annotations": [{"result": result, "completed_by": 1}]}
+        (again,), others = read(tidy([task])[0], ATTRIBUTES, size)
+        assert others == []
+        assert len(again.boxes) == len(annotation.boxes)
+        for mine, theirs in zip(again.boxes, annotation.boxes, strict=True):
+            assert (mine.label, mine.attributes) == (theirs.label, theirs.attributes)
+            assert near([("", mine.bounds)], [("", theirs.bounds)], 0.5)
+        exact = [row for row in drawn if row[0] >= 0 and row[1] >= 0 and _inside(row, size)]
+        for row in exact:
+            assert any(
+                abs(box.x - row[0]) <= 0.5 and abs(box.y - row[1]) <= 0.5 and abs(box.width - row[2]) <= 0.5
+                for box in again.boxes
+            )
+
+
+def _inside(row: tuple[Any, ...], size: tuple[int, int]) -> bool:
+    x, y, width, height, _ = row
+    return bool(width >= 1 and height >= 1 and x + width <= size[0] and y + height <= size[1])
+
+
+def fitted(said: Labelled, one: Judged) -> list[tuple[str, Any]]:
+    """Return the boxes of a picture that came back, as `boxes` does."""
+    assert one.size is not None
+    annotation, problems = fit(said, one.task, DEFAULT, one.size, "somebody")
+    assert [problem for problem in problems if problem.kind not in {"outside", "empty"}] == []
+    return [(box.label, box.bounds) for box in annotation.boxes] if annotation else []
+
+
+@given(some=pictures())
+def test_coco_of_our_own_and_back(some: list[Judged]) -> None:
+    content = coco.read(json.loads(json.dumps(to_coco(some, CLASSES))))
+    assert content.problems == ()
+    assert [said.answers for said in content.pictures] == [{"class": ("cat",)}] * len(some)
+    for said, one in zip(content.pictures, some, strict=True):
+        kept = [box for box in boxes(one) if box[1].width > 0 and box[1].height > 0]
+        assert near(fitted(said, one), kept, 0.011)
+
+
+@given(some=pictures())
+def test_yolo_of_our_own_and_back(some: list[Judged], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("yolo") / "yolo"
+    write_yolo(folder, some, CLASSES)
+    content = yolo.read(folder)
+    assert content.problems == ()
+    for said, one in zip(content.pictures, some, strict=True):
+        assert said.picture == one.task.image_id
+        assert one.size is not None
+        # A box below a hundredth of a pixel may round to nothing in the file.
+        wide = [box for box in boxes(one) if box[1].width > 0.05 and box[1].height > 0.05]
+        found = [box for box in fitted_yolo(said, one) if box[1].width > 0.04 and box[1].height > 0.04]
+        assert near([box for box in found if any(near([box], [other], 0.05) for other in wide)], wide, 0.05)
+
+
+def fitted_yolo(said: Labelled, one: Judged) -> list[tuple[str, Any]]:
+    assert one.size is not None
+    annotation, _ = fit(said, one.task, DEFAULT, one.size, "somebody")
+    return [(box.label, box.bounds) for box in annotation.boxes] if annotation else []
+
+
+@pytest.mark.parametrize(
+    ("mark", "says"),
+    [
+        ({"image_id": 9}, "annotation 7: of an image that is not listed; left out"),
+        ({"category_id": 9}, "annotation 7: of category 9, which is not listed; left out"),
+        ({"iscrowd": 1}, "annotation 7: a crowd, not one thing; left out"),
+        ({"bbox": [1, 2, 3]}, "annotation 7: without a box of four numbers; left out"),
+        ({"bbox": None}, "annotation 7: without a box of four numbers; left out"),
+    ],
+)
+def test_annotations_of_coco_that_cannot_be_used(mark: dict[str, Any], says: str) -> None:
+    good = {"id": 7, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    content = coco.read(
+        {
+            "images": [{"id": 1, "file_name": "a.png"}],
+            "categories": [{"id": 1, "name": "cat"}],
+            "annotations": [{**good, **mark}],
+        }
+    )
+    assert [one.what for one in content.problems] == [says]
+    assert content.pictures[0].regions == ()
+
+
+def test_lines_of_yolo_that_cannot_be_used(room: Path) -> None:
+    (room / "labels").mkdir()
+    (room / "data.yaml").write_text("names:\n  0: cat\n  1: dog\n")
+    (room / "labels/a.txt").write_text("1 0.5 0.5 0.2 0.2\n2 .5 .5 .1 .1\n0 .1 .1 .2 .2 .3 .3\nx 0 0 0 0\n\n")
+    content = yolo.read(room)
+    assert [one.label for one in content.pictures[0].regions] == ["dog"]
+    assert [one.what for one in content.problems] == [
+        "line 2: class 2, of 2; left out",
+        "line 3: 7 values, not a class and four numbers; left out",
+        "line 4: not numbers; left out",
+    ]
+
+
+def test_an_export_of_label_studio(room: Path) -> None:
+    names = sorted({str(task["data"].get("image_id")) for task in reply()})
+    tasks = [picture(name) for name in names]
+    loaded = load(REPLY, tasks, DEFAULT)
+    assert loaded.kind == "Label Studio"
+    expected = [
+        one
+        for entry in tidy(reply())
+        for one in read(entry, DEFAULT, (32, 32))[0]
+        if entry["image_id"] in names
+    ]
+    assert list(loaded.annotations) == expected
+    Path("kept.json").write_text(json.dumps(tidy(reply())))
+    assert load(Path("kept.json"), tasks, DEFAULT) == loaded
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.json", "{", "neither JSON"),
+        ("a.json", "[1]", "JSON of no known kind"),
+        ("a.json", '{"images": 1, "annotations": [], "categories": []}', "images is no list of records"),
+        ("a.csv", "filename,region_shape_attributes\n", "no column file_size, file_attributes"),
+        ("a.csv", "what,ever\n1,2\n", "neither JSON"),
+    ],
+)
+def test_files_of_no_known_format(room: Path, name: str, content: str, says: str) -> None:
+    (room / name).write_text(content)
+    with pytest.raises(UserError, match=says) as error:
+        load(room / name, [], DEFAULT)
+    assert "VGG Image Annotator" in error.value.hint
+
+
+def test_a_file_that_is_not_there_and_one_that_is_no_text(room: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        load(room / "none.csv", [], DEFAULT)
+    (room / "picture.png").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(UserError, match="not text in UTF-8"):
+        load(room / "picture.png", [], DEFAULT)
+    with pytest.raises(UserError, match=r"without classes\.txt"):
+        load(room, [], DEFAULT)
+
+
+def test_nothing_that_fits_is_an_error(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match="no label in it fits"):
+        bring(VIA, [picture("test-00001")], PEOPLE, None)
+    assert "images/set 1/nowhere.jpg: not ours: no picture of that name; 1 boxes left out" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test-00042.png",
+        "annotate/images/test-00042.png",
+        "some/where/test-00042.png",
+        "C:\\pictures\\test-00042.png",
+        "test-00042",
+        "/data/local-files/?d=annotate/images/test-00042.png",
+        "0a1b2c3d-test-00042.png",
+        "http://elsewhere.example/a%20b/test%2D00042.png",
+    ],
+)
+def test_a_picture_is_found_however_a_tool_spells_it(name: str) -> None:
+    task = Task("test-00042", "annotate/images/test-00042.png", "0")
+    finder = Finder([task, Task("test-00043", "annotate/images/test-00043.png", "1")])
+    assert finder.find(name) == task
+    assert finder.find(name.replace("42", "44")) == "no picture of that name"
+
+
+def test_names_that_several_pictures_have(room: Path) -> None:
+    tasks = [own_picture("one/a.png"), own_picture("two/a.png"), own_picture("ünï 'c\" (3).png")]
+    finder = Finder(tasks, Path("own"))
+    assert finder.find("a.png") == "2 pictures are called a.png"
+    assert finder.find("set/two/a.png") == tasks[1]
+    assert finder.find("u\u0308nï 'c\" (3).png") == tasks[2]
+    assert Finder(tasks[1:], Path("own")).find("one/a.png") == "the picture is not in tasks.json"
+    with pytest.raises(UserError, match="no such folder"):
+        Finder(tasks, Path("nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a b ", ("a b",)),
+        ("", ()),
+        (None, ()),
+        (3, ("3",)),
+        ({"a": True, "b": False, "c": "true"}, ("a", "c")),
+        (["a", {"b": True}], ("a", "b")),
+        (True, ("yes",)),
+    ],
+)
+def test_answers_as_tools_write_them(value: Any, expected: tuple[str, ...]) -> None:
+    assert words(value) == expected
+
+
+def one_box(told_label: str | None, **said: tuple[str, ...]) -> tuple[Annotation | None, list[str]]:
+    labelled = Labelled("a", (Region(told_label, 1, 2, 3, 4, said),))
+    annotation, problems = fit(labelled, Task("a", "a.png", ""), ATTRIBUTES, (10, 10), "somebody")
+    return annotation, [f"{one.kind}: {one.what}" for one in problems]
+
+
+def test_labels_and_answers_that_the_scheme_does_not_have() -> None:
+    assert one_box("Person", POSE=("Sitting",), remark=("tall",))[1] == []
+    assert one_box(None, Class=("kid",))[1] == []
+    assert one_box("dog")[1] == ["unknown class: r1: 'dog' is not in the scheme; left out"]
+    assert one_box(None)[1] == ["unknown class: r1: no attribute tells its label (box); left out"]
+    assert one_box("kid", pose=("sitting", "standing"))[1] == ["two choices: r1: pose: sitting, standing"]
+    assert one_box("kid", label=("many",))[1] == ["unknown attribute: r1: label: many; expected a number"]
+
+
+def test_a_picture_of_another_size_keeps_its_class_and_loses_its_boxes() -> None:
+    labelled = Labelled("a", (Region("cat", 1, 2, 3, 4),), {"class": ("cat",)}, (64, 64))
+    annotation, problems = fit(labelled, Task("a", "a.png", ""), DEFAULT, (32, 32), "somebody")
+    assert annotation is not None
+    assert (annotation.label, annotation.boxes) == ("cat", ())
+    assert [one.kind for one in problems] == ["picture changed"]
+
+
+def test_the_people_scheme_asks_a_dozen_questions_about_each_box() -> None:
+    assert PEOPLE.box_labels == ("person",)
+    assert len(PEOPLE.about_box) == 14
+    assert PEOPLE.about_picture == ()
