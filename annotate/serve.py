@@ -85,9 +85,10 @@ def _watch(process: subprocess.Popen[bytes], started: Account, detach: bool) -> 
     left = False
     try:
         studio.wait(HOME, started, process)
-        _greet(started, "python -m annotate stop" if detach else "Ctrl-C")
-        left = detach
-        if not detach:
+        if detach:
+            _greet(started, "python -m annotate stop")
+            left = True
+        else:
             _until_stopped(process, started)
     finally:
         if not left:
@@ -96,6 +97,7 @@ def _watch(process: subprocess.Popen[bytes], started: Account, detach: bool) -> 
 
 def _until_stopped(process: subprocess.Popen[bytes], started: Account) -> None:
     try:
+        _greet(started, "Ctrl-C")  # which may come before this has ended
         code = process.wait()
     except KeyboardInterrupt:
         child.end(process)

@@ -1,4 +1,4 @@
-"""An empty folder to work in, and a server that answers as it is told."""
+"""An empty folder to work in, a server that answers as it is told, and a real Label Studio."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from annotate import studio_env
+from tests.annotate import studio
+from tests.tiny import ROOT
 
 
 @pytest.fixture
@@ -94,3 +98,24 @@ def snapshot(tmp_path: Path) -> Callable[[Path], dict[str, bytes]]:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
     return read
+
+
+@pytest.fixture(scope="session")
+def studio_environment() -> Path:
+    """Return Label Studio's environment, the repository's own one; it is made now if it is missing."""
+    return studio_env.ready(ROOT / ".label-studio").parents[1]
+
+
+@pytest.fixture(scope="session")
+def label_studio(
+    studio_environment: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[studio.Folder]:
+    """Run a real, new Label Studio for the whole session, as `serve --detach` does.
+
+    What is made on it stays there for all tests: give each project a title of its own.
+    """
+    folder = studio.make(tmp_path_factory.mktemp("label-studio") / "clone", studio_environment)
+    said = folder.run("serve", "--detach", "--port", str(studio.free_port()))
+    (folder.path / "said").write_text(said)
+    yield folder
+    folder.run("stop")

@@ -1,0 +1,138 @@
+"""The commands of a real Label Studio, run as a person does, in a folder and with a home of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from PIL import Image
+
+from annotate import account, studio
+from annotate.account import Account
+from annotate.studio import Running
+from tests.tiny import ROOT
+
+# What a shell may hold and Label Studio would take for its own settings; no proxy answers there either.
+STRAY = {"HOST": "http://elsewhere.example", "PORT": "1", "DEBUG": "true", "PASSWORD": "stray"}
+STRAY |= {"http_proxy": "http://127.0.0.1:9", "LABEL_STUDIO_PORT": "2"}
+PATIENCE = 300  # seconds: a first start took 40 s to 90 s on two cores, by what else ran there
+# The whole picture; one annotation, by which a task is known to be labelled.
+CHOICE = {"from_name": "class", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}
+SCHEME = """<View><Image name="image" value="$image"/><Choices name="class" toName="image">
+<Choice value="cat"/><Choice value="dog"/></Choices></View>"""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A repository as `serve` sees it, beside the home folder of whoever runs it."""
+
+    path: Path
+
+    @property
+    def home(self) -> Path:
+        """The home folder, empty at first."""
+        return self.path.with_name(f"{self.path.name}-home")
+
+    @property
+    def kept(self) -> Path:
+        """Where everything lies that Label Studio keeps."""
+        return self.path / ".label-studio"
+
+    @property
+    def account(self) -> Account:
+        """The account in .env."""
+        return account.load(env=self.path / ".env")
+
+    @property
+    def running(self) -> Running | None:
+        """The server that runs here."""
+        return studio.running(self.kept)
+
+    def command(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start `python -m annotate` with the arguments."""
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("LABEL_STUDIO_")}
+        environment = outer | STRAY | {"HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(
+            [sys.executable, "-m", "annotate", *arguments],
+            cwd=self.path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **options,
+        )
+
+    def run(self, *arguments: str, code: int = 0, **options: Any) -> str:
+        """Run a command to its end, check its exit code and return what it said."""
+        with self.command(*arguments, **options) as process:
+            try:
+                said, _ = process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.terminate()  # and with it the server that it waits for
+                raise
+        assert process.returncode == code, said
+        return said
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Ask the server, with the token."""
+        headers = {"Authorization": f"Token {self.account.token}"}
+        return requests.request(method, self.account.url + path, headers=headers, timeout=60, **options)
+
+
+def make(path: Path, environment: Path | None = None) -> Folder:
+    """Make the folder with one picture to label; an environment that is there already is linked."""
+    folder = Folder(path)
+    folder.home.mkdir()
+    (path / "annotate/images").mkdir(parents=True)
+    Image.new("RGB", (32, 32), "navy").save(path / "annotate/images/test-00001.png")
+    if environment:
+        folder.kept.mkdir()
+        (folder.kept / "env").symlink_to(environment)
+    return folder
+
+
+def copy(folder: Folder, path: Path) -> Folder:
+    """Make a second folder with the database and the account of one whose server may be running."""
+    second = make(path, folder.kept / "env")
+    shutil.copytree(folder.kept / "data", second.kept / "data", ignore=shutil.ignore_patterns("*.sqlite3*"))
+    with (
+        closing(sqlite3.connect(folder.kept / "data" / studio.DATABASE)) as database,
+        closing(sqlite3.connect(second.kept / "data" / studio.DATABASE)) as target,
+    ):
+        database.backup(target)
+    account.save(account.load(free_port(), folder.path / ".env"), second.path / ".env")
+    return second
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def label(folder: Folder, title: str) -> str:
+    """Make a project with one labelled task; return where to ask for its labels."""
+    project = folder.ask("POST", "/api/projects", json={"title": title, "label_config": SCHEME}).json()["id"]
+    folder.ask("POST", f"/api/projects/{project}/import", json=[{"image": "/data/x.png"}]).raise_for_status()
+    (task,) = folder.ask("GET", f"/api/tasks?project={project}").json()["tasks"]
+    posted = folder.ask("POST", f"/api/tasks/{task['id']}/annotations/", json={"result": [CHOICE]})
+    assert posted.status_code == 201, posted.text
+    return f"/api/projects/{project}/export?exportType=JSON"
+
+
+def labels(folder: Folder, export: str) -> list[Any]:
+    """Return the results of a project's annotations."""
+    tasks = json.loads(folder.ask("GET", export).text)
+    return [one["result"][0]["value"] for task in tasks for one in task["annotations"]]
