@@ -34,9 +34,9 @@ lint: env ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-lock: ## pin the newest versions in constraints.txt (needs uv)
-	uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --upgrade pyproject.toml --output-file constraints.txt
+lock: env ## pin the newest versions in constraints.txt
+	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --upgrade pyproject.toml -o constraints.txt
 
 clean: ## remove the environment, checkpoints, caches; labels and DVC's cache stay
-	rm -rf .venv train/checkpoints .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .label-studio/env train/checkpoints .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find annotate data train tests -name __pycache__ -prune -exec rm -rf {} +

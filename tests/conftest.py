@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,9 +12,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from data import embed, pictures, sample
+from tests import clones
 from tests.tiny import ROOT, TINY, write_params
+
+settings.register_profile("busy", deadline=None)  # a slow machine is no wrong result
+settings.load_profile("busy")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """Let SIGINT do what it does in a terminal: what a shell starts in the background is deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +41,12 @@ def full_cifar10() -> Path:
 def few() -> pictures.Pictures:
     """Return 80 real pictures, eight of each class."""
     return embed.choose(sample.read("train", ROOT / "data/sample"), 8)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a fresh clone of the repository as it is in the working tree, with no cache and no output."""
+    return clones.make(tmp_path / "clone")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import ast
 import importlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from data import embed, errors, sample
+from tests.clones import dvc, environment, ran
 from tests.tiny import ROOT, TINY, write_params
 from train import model
 from train.resnet import ResNet
@@ -83,51 +84,6 @@ def test_every_output_has_a_line_in_gitignore_or_lives_in_git() -> None:
         for out in stage["outs"]:
             if isinstance(out, str):
                 assert {f"/{out}", f"/{out}/"} & set(ignored), out
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """Return a fresh clone of the repository as it is in the working tree, with no cache and no output."""
-    listed = subprocess.check_output(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, text=True
-    )
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).exists():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tmp_path / name)
-    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "clone"]):
-        subprocess.run([*git, *command], cwd=tmp_path, check=True)
-    return tmp_path
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of a user: `python` is the one with the packages, no Label Studio is known."""
-    kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("LABEL_STUDIO", "CIFAR10"))
-    }
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "true"}
-
-
-def dvc(clone: Path, *arguments: str, code: int = 0) -> str:
-    """Run dvc in the clone and return all that it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=clone,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout
-    return done.stdout
-
-
-def ran(said: str) -> list[str]:
-    """Return the stages that a `dvc repro` ran."""
-    return re.findall(r"Running stage '(\w+)'", said)
 
 
 def test_the_lock_is_current(clone: Path) -> None:
@@ -214,6 +170,8 @@ def prepared(folder: Path, out: str) -> None:
     few.save(folder / "data/cifar10/test.safetensors")
     few.table("test").to_csv(folder / "data/cifar10/index.csv", index=False)
     model.write(ResNet(11), 11, folder / "train/model.safetensors")
+    (folder / "annotate/images").mkdir(exist_ok=True)
+    Image.new("RGB", (32, 32)).save(folder / "annotate/images/test-00000.png")
     (folder / "annotate/labels").mkdir(exist_ok=True)
     (folder / "annotate/labels/labels.csv").write_text("picture,agreed\n")
     if (folder / out).is_dir():

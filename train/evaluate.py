@@ -54,6 +54,8 @@ def about_test(network: ResNet, device: torch.device) -> tuple[Answers, Result]:
 def about_tasks(network: ResNet, device: torch.device) -> Answers:
     """Show the network the pictures to be labelled."""
     paths = sorted(IMAGES.glob("*.png"))
+    if not paths:
+        raise UserError(f"{IMAGES}: no pictures to label", 'make them anew with "dvc repro -f sample".')
     images = torch.from_numpy(np.stack([_read(path) for path in paths])).to(device)
     return Answers(tuple(path.stem for path in paths), logits(network, images, "pictures to label"))
 

@@ -1,0 +1,146 @@
+"""From a picture to a metric as a person goes: Label Studio's page in a real browser, then the pipeline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests import clones
+from tests.annotate import studio
+from tests.annotate.studio import Folder
+from tests.tiny import TINY, write_params
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+# Of the default scheme: a class and a box of the same class.
+CAT, CAT_BOX = "4", "r"
+
+
+@pytest.fixture
+def served(clone: Path, studio_environment: Path) -> Iterator[Folder]:
+    """Return a clone in which nobody has labelled anything, with its pictures on a Label Studio that runs."""
+    write_params(clone, **TINY)
+    (clone / "annotate/export.json").unlink()
+    clones.dvc(clone, "repro")
+    clones.commit(clone)
+    folder = Folder(clone)
+    folder.home.mkdir()
+    folder.kept.mkdir()
+    (folder.kept / "env").symlink_to(studio_environment)
+    folder.run("serve", "--detach", "--port", str(studio.free_port()))
+    assert "100 added" in folder.run("push")
+    yield folder
+    folder.run("stop")
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """Return a page of the Chromium on this machine, or skip."""
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium here")
+    with sync_playwright() as playwright:
+        # No sandbox: it does not run as root; no shared memory: containers have little.
+        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser.new_context(viewport={"width": 1400, "height": 1300}).new_page()
+        browser.close()
+
+
+def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Page) -> None:
+    outside: list[str] = []
+    page.on("request", lambda request: outside.append(request.url))
+    log_in(page, served)
+    task = first_task(served)
+    submit(page, served, task)
+    assert [url for url in outside if url.startswith("http") and not url.startswith(served.account.url)] == []
+
+    assert clones.ran(clones.dvc(served.path, "repro", "-fs", "export")) == ["export"]
+    assert clones.ran(clones.dvc(served.path, "repro")) == ["labels", "evaluate"]
+    labels = pd.read_csv(served.path / "annotate/labels/labels.csv")
+    assert labels[["picture", "class", "boxes"]].to_dict("records") == [
+        {"picture": task["data"]["image_id"], "class": "cat", "boxes": 1}
+    ]
+    box = pd.read_csv(served.path / "annotate/labels/boxes.csv").iloc[0]
+    assert box["label"] == "cat"
+    assert (box["x"], box["y"]) == pytest.approx((8, 4), abs=1.5)  # a quarter and an eighth of 32 pixels
+    assert (box["width"], box["height"]) == pytest.approx((16, 20), abs=1.5)
+    difference = json.loads(clones.dvc(served.path, "metrics", "diff", "--json"))["annotate/metrics.json"]
+    assert difference["labelled"] == {"old": 0, "new": 1, "diff": 1}
+
+    disagree(served, task)
+    clones.dvc(served.path, "repro", "-fs", "export")
+    clones.dvc(served.path, "repro")
+    problems = pd.read_csv(served.path / "annotate/labels/problems.csv").set_index("kind")
+    assert problems.loc["tie", "picture"] == task["data"]["image_id"]
+    assert problems.loc["tie", "what"] == "annotator-1: cat, annotator-2: dog"
+    committed = (served.path / "annotate/export.json").read_text()
+    assert not any(secret in committed for secret in served.account.settings().values())
+
+
+def log_in(page: Page, served: Folder) -> None:
+    """Log in with what .env says."""
+    page.goto(f"{served.account.url}/user/login/")
+    page.fill("input[name=email]", served.account.username)
+    page.fill("input[name=password]", served.account.password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "/user/login" not in url)
+
+
+def first_task(served: Folder) -> dict[str, Any]:
+    """Return the project's first task."""
+    tasks: list[dict[str, Any]] = served.ask("GET", "/api/tasks?page_size=1").json()["tasks"]
+    return tasks[0]
+
+
+def submit(page: Page, served: Folder, task: dict[str, Any]) -> None:
+    """Look at the picture, pick a class by its key, draw a box, and submit."""
+    page.goto(f"{served.account.url}/projects/{task['project']}/data?task={task['id']}")
+    page.get_by_test_id("bottombar-submit-button").wait_for(timeout=120_000)
+    page.wait_for_function(
+        "() => { const image = document.querySelector('.lsf-image img');"
+        " return image && image.complete && image.naturalWidth === 32"
+        " && document.querySelector('.konvajs-content canvas') }"
+    )
+    page.keyboard.press(CAT)
+    expect(page.locator(".lsf-choice input:checked")).to_have_count(1)
+    page.keyboard.press(CAT_BOX)
+    draw(page, 0.25, 0.125, 0.75, 0.75)
+    with page.expect_response(lambda reply: f"/api/tasks/{task['id']}/annotations" in reply.url) as saved:
+        page.get_by_test_id("bottombar-submit-button").click()
+    assert saved.value.status == 201
+    page.get_by_test_id("bottombar-update-button").wait_for()
+
+
+def draw(page: Page, left: float, top: float, right: float, bottom: float) -> None:
+    """Drag a box over the picture, in shares of its sides, once the page has stopped moving."""
+    shown = page.locator(".lsf-image img").first
+    place, still = None, 0
+    while still < 5:
+        now = shown.bounding_box()
+        place, still = now, still + 1 if now == place else 0
+        page.wait_for_timeout(100)
+    assert place
+    x, y, width, height = place["x"], place["y"], place["width"], place["height"]
+    page.mouse.move(x + left * width, y + top * height)
+    page.mouse.down()
+    page.mouse.move(x + (left + right) / 2 * width, y + (top + bottom) / 2 * height, steps=5)
+    page.mouse.move(x + right * width, y + bottom * height, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+
+
+def disagree(served: Folder, task: dict[str, Any]) -> None:
+    """Let a second annotator give the picture another class."""
+    second = {"email": "second@example.com", "username": "second", "password": "second-password"}
+    user = served.ask("POST", "/api/users/", json=second)
+    assert user.status_code == 201, user.text
+    result = [{"from_name": "class", "to_name": "image", "type": "choices", "value": {"choices": ["dog"]}}]
+    annotation = {"result": result, "completed_by": user.json()["id"], "lead_time": 3.0}
+    posted = served.ask("POST", f"/api/tasks/{task['id']}/annotations/", json=annotation)
+    assert posted.status_code == 201, posted.text
