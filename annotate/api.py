@@ -47,6 +47,7 @@ class Api:
             base_url=server.url,
             headers={"Authorization": f"Token {server.token}"},
             timeout=timeout,
+            trust_env=not server.is_here,
         )
 
     def __enter__(self) -> Api:

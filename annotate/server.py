@@ -45,6 +45,11 @@ class Server:
     project: str
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, where no proxy of the environment may come between."""
+        return urlsplit(self.url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+    @property
     def shown(self) -> str:
         """The address without a user name or a password that it may hold."""
         return shown(self.url)
@@ -97,16 +102,21 @@ def fetch(server: Server, timeout: float = TIMEOUT) -> list[dict[str, Any]]:
     The reply is one request's, so it is one moment's; its counts are compared with the server's own. What
     may pass is tried again: reading changes nothing. Raises `UserError` for whatever else happens.
     """
+    import httpx
     from label_studio_sdk import LabelStudio
 
     def ask() -> list[dict[str, Any]]:
         # No tries within the library: those here cover its streamed export as well.
         client: Any = LabelStudio(  # type: ignore[no-untyped-call]
-            base_url=server.url, api_key=server.token, timeout=timeout, max_retries=0
+            base_url=server.url,
+            api_key=server.token,
+            max_retries=0,
+            httpx_client=session,
         )
         return _all_tasks(client, server)
 
-    return _tried(ask, server)
+    with httpx.Client(timeout=timeout, follow_redirects=True, trust_env=not server.is_here) as session:
+        return _tried(ask, server)
 
 
 def _tried(ask: Callable[[], T], server: Server) -> T:
