@@ -22,7 +22,7 @@ env: .venv/ready ## make the environment, or renew it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-repro: env ## run the stages that have changed: label, prepare, train, evaluate
+repro: env ## check params.yaml, then run the stages that have changed
 	@$(BIN)/python -m data.params
 	@$(BIN)/dvc repro
 

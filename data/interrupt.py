@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-MESSAGE = "\ninterrupted: what was finished is kept"
+MESSAGE = "\ninterrupted: what was finished is kept, the same command goes on from there"
 
 
 def install() -> None:

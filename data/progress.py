@@ -55,7 +55,7 @@ class LiveTask(Task):
         """Draw on the given bar."""
         super().__init__(what, total, unit, done)
         self.bar = bar
-        self.row = bar.add_task(what, total=total, completed=int(done), unit=unit, note="")
+        self.row = bar.add_task(what, total=total, completed=int(done), note="")
 
     def advance(self, n: float, note: str = "") -> None:
         """Count n more units as done."""
@@ -72,8 +72,8 @@ def progress(what: str, total: float, unit: str, done: float = 0) -> Iterator[Ta
         return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}  {task.fields[note]}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:.0f} %  {task.fields[note]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:

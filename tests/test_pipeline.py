@@ -101,7 +101,7 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
         "evaluate",
     ]  # the labels themselves are in git
     assert "labelled  " in said
-    assert "next      dvc metrics show" in said
+    assert "next      look into train/report/" in said
     assert (clone / "train/model.safetensors").exists()
     assert subprocess.check_output(["git", "status", "--porcelain", "annotate"], cwd=clone, text=True) == ""
 
@@ -155,7 +155,10 @@ def test_ctrl_c_leaves_nothing_half_written(
     with pytest.raises(SystemExit) as ended:
         errors.run(importlib.import_module(stage).main)
     assert ended.value.code == 130
-    assert capsys.readouterr().err == "\ninterrupted: what was finished is kept\n"
+    assert (
+        capsys.readouterr().err
+        == "\ninterrupted: what was finished is kept, the same command goes on from there\n"
+    )
     assert not (tmp_path / out).exists()
     assert not list(tmp_path.rglob("*.part"))
 

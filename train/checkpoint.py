@@ -51,7 +51,8 @@ class Fingerprint:
 
     def differs(self, other: Mapping[str, str]) -> str:
         """Name the parts in which another run differs."""
-        return " and ".join(part for part, value in asdict(self).items() if other.get(part) != value)
+        names = {"recipe": "parameters", "data": "pictures", "code": "code"}
+        return " and ".join(names[part] for part, value in asdict(self).items() if other.get(part) != value)
 
 
 def _short(text: str) -> str:
@@ -93,7 +94,7 @@ def resume(trainer: Trainer, fingerprint: Fingerprint) -> Story:
     for path in sorted(FOLDER.glob("*.safetensors")):
         if not path.name.startswith(fingerprint.name):
             other = _about(path)
-            reason = f"of another {fingerprint.differs(other['fingerprint'])}" if other else "damaged"
+            reason = f"of other {fingerprint.differs(other['fingerprint'])}" if other else "damaged"
             print(f"{path}: not used, {reason}; delete it to free the space", flush=True)
     for path in _own(fingerprint):
         about = _about(path)

@@ -94,7 +94,7 @@ def closing(result: Result) -> str:
         f"\naccuracy  {result.score.accuracy:.2%} of {len(result.table):,} test pictures"
         f" (loss {result.score.loss:.4f})"
         f"\nlabelled  {labelled}"
-        "\nnext      dvc metrics show, dvc plots show; change params.yaml, then dvc repro, dvc metrics diff"
+        "\nnext      look into train/report/; change params.yaml, then make repro and dvc metrics diff"
     )
 
 

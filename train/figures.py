@@ -29,24 +29,29 @@ def curves(ours: pd.DataFrame) -> Figure:
     for table, colour, name in ((published, GREY, "published"), (ours, OURS, "this run")):
         _pair(loss, table, "loss", colour, name)
         _pair(accuracy, table, "accuracy", colour, name)
+        marker = _marker(table)
+        rate.plot(table["epoch"], table["lr"], color=colour, marker=marker, label=f"{name}: learning rate")
         rate.plot(
-            table["epoch"], table["lr"], color=colour, label=f"{name}: learning rate", marker=_marker(table)
+            table["epoch"], table["momentum"], ":", color=colour, marker=marker, label=f"{name}: momentum"
         )
-        rate.plot(table["epoch"], table["momentum"], color=colour, label=f"{name}: momentum", linestyle=":")
     loss.set(title="Loss", xlabel="epoch", ylim=(0, 2.6))
     accuracy.set(title="Accuracy", xlabel="epoch", ylim=(0, 1))
-    rate.set(title="Learning rate and momentum", xlabel="epoch", ylim=(0, None))
+    rate.set(title="Learning rate (momentum dotted)", xlabel="epoch", ylim=(0, None))
     for axes in (loss, accuracy, rate):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=8, frameon=False)
+    # One legend below all: within the axes it would cover curves, and its marks would look like points.
+    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
 def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, name: str) -> None:
     """Draw a value on the train pictures (dashed) and, where others are watched, on those (solid)."""
     marker = _marker(table)
-    axes.plot(table["epoch"], table[column], color=colour, linestyle="--", alpha=0.7, label=f"{name}: train")
+    train = f"{name}: train"
+    axes.plot(
+        table["epoch"], table[column], "--", color=colour, alpha=0.7, marker=marker and ".", label=train
+    )
     if table[f"val_{column}"].notna().any():
         axes.plot(
             table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=f"{name}: validation"

@@ -77,12 +77,12 @@ class Run:
         When a stop is asked for, a checkpoint is written first.
         """
         trainer = self.trainer
-        total, done = trainer.work(trainer.total), trainer.work(trainer.step)
+        done = self._share(trainer.step)
         while trainer.step < trainer.total:
             self.started = time.monotonic()
-            with progress("training", total, "full-size pictures", done) as task:
+            with progress("training", 100, "%", done) as task:
                 self._epoch(task, stop)
-            done = trainer.work(trainer.step)
+            done = self._share(trainer.step)
             self._finish()
             stop.obey()
 
@@ -98,7 +98,7 @@ class Run:
                 continue
             loss, accuracy = trainer.totals()
             note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
-            task.advance(trainer.work(trainer.step) - trainer.work(shown), note)
+            task.advance(self._share(trainer.step) - self._share(shown), note)
             looked, shown = now, trainer.step
             if now - self.saved > CHECKPOINT_SECONDS or stop.asked:
                 self._save()
@@ -130,6 +130,10 @@ class Run:
         write_curves(self.history)
         self.before, self.started = 0.0, time.monotonic()
         self._save()
+
+    def _share(self, steps: int) -> float:
+        """Return how much of the whole work so many steps are, in per cent."""
+        return 100 * self.trainer.work(steps) / self.trainer.work(self.trainer.total)
 
     def _seconds(self) -> float:
         """Return how long the present epoch has taken, with what it took before a stop."""

@@ -121,7 +121,7 @@ class Trainer:
         raise UserError(
             f"the loss is not a number at step {step + 1} of {self.total} "
             f"(epoch {step // self.steps + 1}, learning rate {self.schedule.lr(step):.4g})",
-            "lower max_lr or lengthen rise_epochs in params.yaml; the last good checkpoint was kept.",
+            "lower max_lr or lengthen rise_epochs in params.yaml; good checkpoints before this are kept.",
         )
 
 

@@ -44,7 +44,10 @@ def test_ctrl_c_is_one_line_and_exit_code_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(interrupted, monkeypatch) == 130
-    assert capsys.readouterr().err == "\ninterrupted: what was finished is kept\n"
+    assert (
+        capsys.readouterr().err
+        == "\ninterrupted: what was finished is kept, the same command goes on from there\n"
+    )
 
 
 def test_a_wrong_option_is_exit_code_2(

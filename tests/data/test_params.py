@@ -46,7 +46,7 @@ WRONG = {
         "did you mean train?",
     ),
     "misspelt in a list": (
-        change("          size: 16", "          siz: 16"),
+        change("        size: 16", "        siz: 16"),
         "recipes.quick.train.progressive.0.siz is not a parameter",
         "did you mean size?",
     ),
@@ -112,7 +112,7 @@ WRONG = {
     ),
     "not a list": (
         change("      progressive: # first", "      progressive: none # first").replace(
-            "        - epochs: 7\n          size: 16\n", "", 1
+            "      - epochs: 7\n        size: 16\n", "", 1
         ),
         "recipes.quick.train.progressive is 'none'; expected a list",
         "{epochs: N, size: PIXELS}",

@@ -95,9 +95,9 @@ def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (Fingerprint("x", "d", "c"), "of another recipe"),
-        (Fingerprint("r", "x", "c"), "of another data"),
-        (Fingerprint("x", "d", "x"), "of another recipe and code"),
+        (Fingerprint("x", "d", "c"), "of other parameters"),
+        (Fingerprint("r", "x", "c"), "of other pictures"),
+        (Fingerprint("x", "d", "x"), "of other parameters and code"),
     ],
 )
 def test_one_of_another_run_is_named_and_left_alone(
@@ -118,9 +118,9 @@ def test_the_fingerprint_changes_with_recipe_pictures_and_nothing_else(tmp_path:
     pictures.write_bytes(b"a")
     first = Fingerprint.of(tiny(), pictures)
     assert Fingerprint.of(tiny(), pictures) == first
-    assert first.differs(vars(Fingerprint.of(tiny(seed=2), pictures))) == "recipe"
+    assert first.differs(vars(Fingerprint.of(tiny(seed=2), pictures))) == "parameters"
     pictures.write_bytes(b"b")
-    assert first.differs(vars(Fingerprint.of(tiny(), pictures))) == "data"
+    assert first.differs(vars(Fingerprint.of(tiny(), pictures))) == "pictures"
 
 
 def test_files_that_are_no_checkpoint_stop_nothing(
