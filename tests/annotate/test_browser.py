@@ -94,8 +94,10 @@ def log_in(page: Page, served: Folder) -> None:
 
 def first_task(served: Folder) -> dict[str, Any]:
     """Return the project's first task."""
-    tasks: list[dict[str, Any]] = served.ask("GET", "/api/tasks?page_size=1").json()["tasks"]
-    return tasks[0]
+    (project,) = served.ask("GET", "/api/projects").json()["results"]
+    tasks = served.ask("GET", f"/api/tasks?project={project['id']}&page_size=1&fields=all").json()["tasks"]
+    first: dict[str, Any] = tasks[0]
+    return first
 
 
 def submit(page: Page, served: Folder, task: dict[str, Any]) -> None:
