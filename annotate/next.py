@@ -26,7 +26,6 @@ from data.files import write_json
 from data.pictures import picture_name
 
 PROBABILITIES = Path("train/report/probabilities.csv")
-SAMPLE = "data/sample"
 
 
 class By(str, Enum):
@@ -123,9 +122,9 @@ def candidates(table: pd.DataFrame) -> pd.DataFrame:
     Raises `UserError` if the pictures to label are the user's own: no model has looked at the others of them.
     """
     source = params.load().annotate.source
-    if Path(source) != Path(SAMPLE):
+    if Path(source) != sample.FOLDER:
         raise UserError(
-            f"params.yaml: annotate.source is {source}; expected {SAMPLE}, whose pictures the model has seen",
+            f"params.yaml: annotate.source is {source}; expected {sample.FOLDER}, whose pictures the model has seen",
             "raise annotate.pictures to label more of the folder.",
         )
     ours = {picture_name(index) for index in sample.read("test").indices}

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -73,9 +72,3 @@ def stage(workspace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
-
-
-@pytest.fixture
-def generator() -> np.random.Generator:
-    """Return random numbers that are the same in every run."""
-    return np.random.default_rng(20)
