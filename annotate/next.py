@@ -124,7 +124,7 @@ def candidates(table: pd.DataFrame) -> pd.DataFrame:
     source = params.load().annotate.source
     if Path(source) != sample.FOLDER:
         raise UserError(
-            f"params.yaml: annotate.source is {source}; expected {sample.FOLDER}, whose pictures the model has seen",
+            f"params.yaml: annotate.source is {source}; expected {sample.FOLDER}, which the model has seen",
             "raise annotate.pictures to label more of the folder.",
         )
     ours = {picture_name(index) for index in sample.read("test").indices}
