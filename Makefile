@@ -22,8 +22,7 @@ env: .venv/ready ## make the environment, or renew it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-repro: env ## check params.yaml, then run the stages that have changed
-	@$(BIN)/python -m data.params
+repro: env ## run the stages that have changed
 	@$(BIN)/dvc repro
 
 test: env ## run the tests; CIFAR10_DIR=... for those on the full set

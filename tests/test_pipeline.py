@@ -93,13 +93,8 @@ def test_the_lock_is_current(clone: Path) -> None:
 def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     write_params(clone, **TINY)
     said = dvc(clone, "repro")
-    assert ran(said) == [
-        "sample",
-        "labels",
-        "prepare",
-        "train",
-        "evaluate",
-    ]  # the labels themselves are in git
+    # The labels themselves are in git.
+    assert ran(said) == ["check", "sample", "labels", "prepare", "train", "evaluate"]
     assert "labelled  " in said
     assert "next      look into train/report/" in said
     assert (clone / "train/model.safetensors").exists()
@@ -110,24 +105,48 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
 
     assert ran(dvc(clone, "repro")) == []
     write_params(clone, **TINY | {"max_lr": 0.2})
-    assert ran(dvc(clone, "repro")) == ["train", "evaluate"]
+    assert ran(dvc(clone, "repro")) == ["check", "train", "evaluate"]
     write_params(clone, **TINY)
     back = dvc(clone, "repro")
     assert ran(back) == []
     assert "Stage 'train' is cached" in back
     assert json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"] == shown
 
+    write_params(clone, **TINY | {"max_lrr": 1.0})
+    wrong = dvc(clone, "repro", code=255)
+    assert "error: params.yaml: recipes.quick.train.max_lrr is not a parameter" in wrong
+    assert "hint: did you mean max_lr?" in wrong
+    assert ran(wrong) == ["check"]
+    assert json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"] == shown
+    assert (clone / "train/model.safetensors").exists()
+    write_params(clone, **TINY)
+    assert ran(dvc(clone, "repro")) == []
+
     differences = json.loads(dvc(clone, "metrics", "diff", "--json"))
     assert "steps" in differences["train/metrics.json"]
     dvc(clone, "plots", "show", "--json")
 
 
-def test_a_mistake_in_params_ends_the_first_stage_that_reads_it(clone: Path) -> None:
-    write_params(clone, max_lrr=1.0)
+@pytest.mark.parametrize(
+    ("old", "new", "error", "hint"),
+    [
+        ("max_lr:", "max_lrr:", "recipes.quick.train.max_lrr is not a parameter", "did you mean max_lr?"),
+        ("batch: 64", "", "recipes.quick.train.batch is missing", "add it: pictures a step."),
+        ("seed: 1", "seed: one", "recipes.quick.train.seed is 'one'", "a whole number"),
+        ("recipe: quick", "recipe: quik", "recipe is 'quik'", "did you mean quick?"),
+    ],
+)
+def test_a_mistake_in_params_ends_the_run_before_any_work(
+    clone: Path, old: str, new: str, error: str, hint: str
+) -> None:
+    params = clone / "params.yaml"
+    text = params.read_text()
+    assert old in text
+    params.write_text(text.replace(old, new, 1))
     said = dvc(clone, "repro", "train", code=255)
-    assert "error: params.yaml: recipes.quick.train.max_lrr is not a parameter" in said
-    assert "hint: did you mean max_lr?" in said
-    assert ran(said) == ["prepare"]
+    assert f"error: params.yaml: {error}" in said
+    assert hint in said
+    assert ran(said) == ["check"]
 
 
 CUT = {  # a stage, something deep in its work, and what it writes
