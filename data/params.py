@@ -76,6 +76,10 @@ class Train(_Group):
     nesterov: bool = Field(description="true or false")
     weight_decay: Rate = Field(description="on the weights of convolutions and of the dense layer")
     label_smoothing: Share = Field(description="probability spread over all classes")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="float32, or bfloat16 where the device has it"
+    )
+    normalise: Literal["colour", "picture"] = Field(description="by colour, or the mean picture subtracted")
     bn_momentum: float = Field(gt=0, le=1, description="weight of the newest batch in the running statistics")
     flip: Literal["none", "random", "alternating"] = Field(description="none, random or alternating")
     shift: float = Field(ge=0, le=16, description="largest shift in pixels")

@@ -19,9 +19,8 @@ from ruamel.yaml import YAML
 
 from data import embed, errors, sample
 from tests.clones import dvc, environment, ran
-from tests.tiny import ROOT, TINY, write_params
+from tests.tiny import ROOT, TINY, untrained, write_params
 from train import model
-from train.resnet import ResNet
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -191,7 +190,7 @@ def prepared(folder: Path, out: str) -> None:
     few = embed.choose(sample.read("test", ROOT / "data/sample"), 2)
     few.save(folder / "data/cifar10/test.safetensors")
     few.table("test").to_csv(folder / "data/cifar10/index.csv", index=False)
-    model.write(ResNet(11), 11, folder / "train/model.safetensors")
+    model.write(untrained(), folder / "train/model.safetensors")
     (folder / "annotate/images").mkdir(exist_ok=True)
     Image.new("RGB", (32, 32)).save(folder / "annotate/images/test-00000.png")
     (folder / "annotate/labels").mkdir(exist_ok=True)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from ruamel.yaml import YAML
 
 from data import params
+from train.augment import Normalise
+from train.model import Model
+from train.resnet import ResNet
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,3 +41,8 @@ def tiny(**changes: object) -> params.Train:
     """Return the parameters of a training of seconds."""
     train = params.load(ROOT / "params.yaml").recipes["quick"].train
     return params.Train.model_validate(train.model_dump() | TINY | changes)
+
+
+def untrained(depth: int = 11) -> Model:
+    """Return a network as it is before its first step."""
+    return Model(ResNet(depth), Normalise.of("colour", torch.empty(0)))

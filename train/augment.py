@@ -21,10 +21,37 @@ MEAN = (0.49139968, 0.48215841, 0.44653091)
 STD = (0.24703223, 0.24348513, 0.26158784)
 
 
-def normalise(images: Tensor) -> Tensor:
-    """Return N x 3 x S x S float32 of mean 0 and deviation 1 a colour, for N x S x S x 3 of 0 to 255."""
-    mean, std = (torch.tensor(values, device=images.device) * 255 for values in (MEAN, STD))
-    return ((images.float() - mean) / std).permute(0, 3, 1, 2)
+@dataclass(frozen=True)
+class Normalise:
+    """What is subtracted from a picture of 0 to 255, and what it is divided by.
+
+    mean: 3 (by colour) or 32 x 32 x 3 (the mean picture); std: 3. Both float32.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, how: str, images: Tensor) -> Normalise:
+        """Choose by "colour", to mean 0 and deviation 1, or by "picture", as Keras' cifar10_resnet.py does.
+
+        The latter subtracts the mean of the train pictures (images, M x 32 x 32 x 3, uint8) and divides by
+        255.
+        """
+        if how == "colour":
+            mean, std = (torch.tensor(values, device=images.device) * 255 for values in (MEAN, STD))
+            return cls(mean, std)
+        mean = (images.sum(0, dtype=torch.int64).double() / len(images)).float()
+        return cls(mean, torch.full((3,), 255.0, device=images.device))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return N x 32 x 32 x 3, float32, for pictures of that shape, uint8."""
+        return (images.float() - self.mean) / self.std
+
+
+def colours_first(pictures: Tensor) -> Tensor:
+    """Return N x S x S x 3 as N x 3 x S x S: the same memory, channels_last."""
+    return pictures.permute(0, 3, 1, 2)
 
 
 def resize(pictures: Tensor, size: int) -> Tensor:
@@ -39,13 +66,14 @@ class Augment:
     """The random changes of a recipe; a function of the seed and the step alone."""
 
     params: Train
+    normalise: Normalise
 
     def __call__(self, images: Tensor, rows: Tensor, step: int, epoch: int, size: int) -> Tensor:
         """Return the pictures at `rows` of `images` (M x 32 x 32 x 3, uint8) as N x 3 x size x size."""
         generator = seeded(self.params.seed, AUGMENT, step, device=images.device)
         mirrored = self._flip(len(images), rows, epoch, generator)
         shift = self._shift(len(rows), generator)
-        pictures = normalise(self._gather(images, rows, mirrored, shift))
+        pictures = colours_first(self._gather(self.normalise(images[rows]), mirrored, shift))
         if self.params.cutout:
             pictures = pictures * self._cutout(len(rows), generator)
         return resize(pictures, size)
@@ -73,20 +101,20 @@ class Augment:
         )
         return ((coins[rows] < 0.5) ^ bool(epoch % 2))[:, None]
 
-    def _gather(self, images: Tensor, rows: Tensor, mirrored: Tensor, shift: Tensor) -> Tensor:
+    def _gather(self, pictures: Tensor, mirrored: Tensor, shift: Tensor) -> Tensor:
         """Return N x 32 x 32 x 3: the pictures mirrored, then moved by `shift` (2 x N x 1 pixels)."""
         whole = shift.floor()
-        places = whole.long() + torch.arange(SIDE, device=rows.device)
+        places = whole.long() + torch.arange(SIDE, device=shift.device)
+        row = torch.arange(len(pictures), device=shift.device)[:, None, None]
         y, x = (self._inside(place) for place in places)
         if self.params.shift_by == "pixel":
-            return images[rows[:, None, None], y[:, :, None], self._mirror(x, mirrored)[:, None, :]]
+            return pictures[row, y[:, :, None], self._mirror(x, mirrored)[:, None, :]]
         y1, x1 = (self._inside(place + 1) for place in places)
         (wy, wx) = (shift - whole)[..., None, None]
         x, x1 = self._mirror(x, mirrored), self._mirror(x1, mirrored)
-        row = rows[:, None, None]
         above, below = (  # each the mean of two neighbours, by nearness
-            images[row, line[:, :, None], x[:, None, :]] * (1 - wx)
-            + images[row, line[:, :, None], x1[:, None, :]] * wx
+            pictures[row, line[:, :, None], x[:, None, :]] * (1 - wx)
+            + pictures[row, line[:, :, None], x1[:, None, :]] * wx
             for line in (y, y1)
         )
         between: Tensor = above * (1 - wy) + below * wy

@@ -24,7 +24,7 @@ from torch import Tensor
 from data import params
 from data.errors import run
 from data.files import write_json
-from train.augment import normalise
+from train.augment import colours_first
 from train.device import autocast, choose_device, describe, keep_large_blocks
 from train.fit import LOOK_SECONDS, split
 from train.loop import Trainer
@@ -44,7 +44,7 @@ def bare_step(trainer: Trainer, pictures: Tensor, labels: Tensor) -> Callable[[]
     """Return forward, backward and optimiser step on one batch, in the same precision and nothing more."""
 
     def step() -> None:
-        with autocast(trainer.device):
+        with autocast(trainer.device, trainer.params.precision):
             loss = F.cross_entropy(trainer.network(pictures), labels)
         trainer.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -89,7 +89,8 @@ def main(
     images, labels = split(recipe, device)[0]
     trainer = Trainer(recipe, images, labels)
     memory = resident_mb()
-    pictures, bare = normalise(images[:batch]), Trainer(recipe, images, labels)
+    bare = Trainer(recipe, images, labels)
+    pictures = colours_first(bare.model.normalise(images[:batch]))
     contenders = {"bare step": bare_step(bare, pictures, labels[:batch]), "loop": loop_step(trainer)}
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):

@@ -32,12 +32,21 @@ def describe(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Return the mixed precision of a device: bfloat16 on a GPU, plain float32 on the CPU.
+def computes_bfloat16(device: torch.device) -> bool:
+    """Say whether a device multiplies bfloat16 natively; emulated it is many times slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
-    CPUs without AMX emulate bfloat16, many times slower than float32.
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the mixed precision of a training step: "float32", or "bfloat16" where the device has it.
+
+    Weights, their changes, running statistics and the loss stay in float32 (Micikevicius et al. 2018).
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    enabled = precision == "bfloat16" and computes_bfloat16(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def keep_large_blocks() -> None:

@@ -27,7 +27,7 @@ from train import figures, model
 from train.answers import Answers, Result
 from train.device import choose_device, keep_large_blocks, on_device
 from train.inference import logits
-from train.resnet import ResNet
+from train.model import Model
 
 REPORT = Path("train/report")
 METRICS = Path("train/test.json")
@@ -37,7 +37,7 @@ LABELS = Path("annotate/labels/labels.csv")
 LABEL_METRICS = Path("annotate/metrics.json")
 
 
-def about_test(network: ResNet, device: torch.device) -> tuple[Answers, Result]:
+def about_test(network: Model, device: torch.device) -> tuple[Answers, Result]:
     """Show the network the test pictures, named as `test-00042` for the official index 42."""
     path = PREPARED / "test.safetensors"
     images, labels = on_device(path, device)
@@ -51,7 +51,7 @@ def about_test(network: ResNet, device: torch.device) -> tuple[Answers, Result]:
     return answers, result
 
 
-def about_tasks(network: ResNet, device: torch.device) -> Answers:
+def about_tasks(network: Model, device: torch.device) -> Answers:
     """Show the network the pictures to be labelled."""
     paths = sorted(IMAGES.glob("*.png"))
     if not paths:

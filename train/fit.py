@@ -28,7 +28,7 @@ from data.pictures import PREPARED
 from data.progress import Task, progress
 from train import checkpoint, model
 from train.checkpoint import Fingerprint, Story
-from train.device import choose_device, describe, keep_large_blocks, on_device
+from train.device import choose_device, computes_bfloat16, describe, keep_large_blocks, on_device
 from train.inference import logits, score
 from train.loop import Trainer
 from train.stopping import Stop, stoppable
@@ -121,7 +121,7 @@ class Run:
             "seconds": round(self._seconds(), 1),
         }
         if len(self.watched[0]):
-            result = score(logits(trainer.network, self.watched[0], "validating"), self.watched[1])
+            result = score(logits(trainer.model, self.watched[0], "validating"), self.watched[1])
             if not math.isfinite(result.loss):
                 trainer.diverged(last)
             row |= {"val_loss": round(result.loss, 4), "val_accuracy": round(result.accuracy, 4)}
@@ -142,6 +142,13 @@ class Run:
     def _save(self) -> None:
         checkpoint.write(self.trainer, self.fingerprint, Story(self.history, self._seconds()))
         self.saved = time.monotonic()
+
+
+def precision(recipe: Train, device: torch.device) -> str:
+    """Return what a log says about the precision: the recipe's, or why it is another one."""
+    if recipe.precision == "bfloat16" and not computes_bfloat16(device):
+        return "float32 (no bfloat16 on this device)"
+    return recipe.precision
 
 
 def line(row: Row, epochs: int) -> str:
@@ -186,11 +193,11 @@ def main() -> None:
         with FileLock(checkpoint.FOLDER / "lock", timeout=0):
             fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors")
             what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
-            print(f"{what}, {describe(device)}", flush=True)
+            print(f"{what}, {describe(device)}, {precision(recipe, device)}", flush=True)
             training = Run(trainer, watched, fingerprint)
             with stoppable() as stop:
                 training.to_the_end(stop)
-            model.write(trainer.network, recipe.depth)
+            model.write(trainer.model)
             write_json(METRICS, metrics(trainer, training.history))
             write_curves(training.history)
             checkpoint.clear(fingerprint)

@@ -6,24 +6,26 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from data.progress import progress
-from train.augment import normalise
-from train.device import autocast
+from train.augment import colours_first
+from train.model import Model
 
 BATCH = 500  # pictures at once: 2 GB at most for depth 110, and nothing is gained by more
 
 
 @torch.inference_mode()
-def logits(network: nn.Module, images: Tensor, what: str = "testing") -> Tensor:
-    """Return N x classes float32 logits for pictures N x 32 x 32 x 3, uint8, on the network's device."""
-    network.eval()
+def logits(model: Model, images: Tensor, what: str = "testing") -> Tensor:
+    """Return N x classes logits for pictures N x 32 x 32 x 3, uint8, on the network's device.
+
+    In float32, whatever the training's precision was: a result does not depend on how a device rounds.
+    """
+    model.network.eval()
     parts = []
     with progress(what, len(images), "pictures") as task:
         for batch in torch.split(images, BATCH):
-            with autocast(images.device):
-                parts.append(network(normalise(batch)).float())
+            parts.append(model.network(colours_first(model.normalise(batch))))
             task.advance(len(batch))
     return torch.cat(parts)
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from data.errors import UserError
 from data.params import Train
 from data.pictures import SIDE
-from train.augment import Augment
+from train.augment import Augment, Normalise
 from train.device import ORDER, autocast, seeded
+from train.model import Model
 from train.resnet import ResNet, to_device
 from train.schedule import Schedule
 
@@ -47,9 +48,14 @@ class Trainer:
         self.step = 0
         self.losses = torch.zeros(self.steps, device=self.device)  # of the epoch's steps, one mean each
         self.correct = torch.zeros(self.steps, device=self.device)
-        self._augment = Augment(params)
+        self._augment = Augment(params, Normalise.of(params.normalise, images))
         self._order = torch.empty(0, dtype=torch.int64)
         self._ordered = -1  # the epoch that `_order` is of
+
+    @property
+    def model(self) -> Model:
+        """The network as it stands, with the normalisation that it was trained with."""
+        return Model(self.network, self._augment.normalise)
 
     @property
     def epoch(self) -> int:
@@ -84,7 +90,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"], group["momentum"] = self.schedule.lr(self.step), self.schedule.momentum(self.step)
         self.network.train()
-        with autocast(self.device):
+        with autocast(self.device, self.params.precision):
             answers = self.network(pictures)
             loss = F.cross_entropy(answers.float(), labels, label_smoothing=self.params.label_smoothing)
         self.optimizer.zero_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,21 +13,31 @@ from safetensors.torch import save
 from data.errors import UserError
 from data.files import write_bytes
 from data.pictures import CLASSES
+from train.augment import Normalise
 from train.resnet import ResNet, to_device
 
 MODEL = Path("train/model.safetensors")
 
 
-def write(network: ResNet, depth: int, path: Path = MODEL) -> None:
-    """Write weights and running statistics, with depth and class names."""
-    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": depth}
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+@dataclass(frozen=True)
+class Model:
+    """A network with what has to be done to a picture before it."""
+
+    network: ResNet
+    normalise: Normalise
+
+
+def write(model: Model, path: Path = MODEL) -> None:
+    """Write weights, running statistics and normalisation, with depth and class names."""
+    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": model.network.depth}
+    tensors = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
+    tensors |= {"input.mean": model.normalise.mean, "input.std": model.normalise.std}
     # One entry holds it all: safetensors writes several in no fixed order.
     write_bytes(path, save(tensors, {"about": json.dumps(about, sort_keys=True)}))
 
 
-def load(device: torch.device, path: Path = MODEL) -> ResNet:
-    """Read a network that `write` wrote.
+def load(device: torch.device, path: Path = MODEL) -> Model:
+    """Read a model that `write` wrote.
 
     Raises `UserError` if there is no such file, or if it holds something else.
     """
@@ -36,6 +47,7 @@ def load(device: torch.device, path: Path = MODEL) -> ResNet:
             about = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         classes, network = about["classes"], ResNet(about["depth"])
+        normalise = Normalise(tensors.pop("input.mean"), tensors.pop("input.std"))
         network.load_state_dict(tensors)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file", hint) from None
@@ -44,4 +56,4 @@ def load(device: torch.device, path: Path = MODEL) -> ResNet:
         raise UserError(f"{path}: not a trained network ({reason})", hint) from None
     if classes != list(CLASSES):
         raise UserError(f"{path}: knows the classes {classes}; expected {list(CLASSES)}", hint)
-    return to_device(network, device)
+    return Model(to_device(network, device), normalise)

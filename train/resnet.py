@@ -57,6 +57,7 @@ class ResNet(nn.Module):
         Raises `ValueError` if depth is not 9 n + 2.
         """
         super().__init__()
+        self.depth = depth
         blocks, rest = divmod(depth - 2, 9)
         if rest or blocks < 1:
             raise ValueError(f"depth is {depth}; expected 9 n + 2")

@@ -11,7 +11,7 @@ from torch import Tensor
 from data.pictures import Pictures
 from tests.tiny import tiny
 from train import augment
-from train.augment import Augment
+from train.augment import Augment, Normalise
 
 PLAIN = {"flip": "none", "shift": 0.0, "cutout": 0}
 
@@ -30,7 +30,12 @@ def raw(pictures: Tensor) -> Tensor:
 
 def apply(images: Tensor, step: int = 0, epoch: int = 0, size: int = 32, **changes: object) -> Tensor:
     """Return the first 16 pictures as a recipe with these parameters shows them."""
-    return Augment(tiny(**(PLAIN | changes)))(images, torch.arange(16), step, epoch, size)
+    return make(**PLAIN | changes)(images, torch.arange(16), step, epoch, size)
+
+
+def make(**changes: object) -> Augment:
+    """Return the augmentation of a recipe with these parameters."""
+    return Augment(tiny(**changes), Normalise.of("colour", torch.empty(0)))
 
 
 def test_with_everything_off_the_pictures_come_as_they_are(images: Tensor) -> None:
@@ -48,6 +53,15 @@ def test_normalising_the_train_pictures_gives_mean_0_and_deviation_1(full_cifar1
     train = cifar10.read(full_cifar10, "train").images.transpose(1, 0, 2, 3).reshape(3, -1) / 255  # type: ignore[arg-type]
     assert train.mean(1) == pytest.approx(augment.MEAN, abs=1e-6)
     assert train.std(1) == pytest.approx(augment.STD, abs=1e-6)
+
+
+def test_the_mean_picture_is_subtracted_before_anything_else(images: Tensor) -> None:
+    """As Keras' cifar10_resnet.py does: x / 255, less the mean of the train pictures, pixel by pixel."""
+    augmented = Augment(tiny(**PLAIN), Normalise.of("picture", images))
+    keras = images.numpy() / 255
+    keras = keras - keras.mean(0)
+    ours = augmented(images, torch.arange(16), 0, 0, 32).permute(0, 2, 3, 1).numpy()
+    assert np.abs(ours - keras[:16]).max() < 1e-6
 
 
 def test_alternating_flips_show_both_sides_in_every_two_epochs(images: Tensor) -> None:
@@ -81,7 +95,7 @@ def test_a_shift_by_whole_pixels_is_a_crop_of_the_padded_picture(
 
 
 def test_whole_shifts_are_all_equally_likely() -> None:
-    shift = Augment(tiny(shift=2.0, shift_by="pixel"))._shift(5000, torch.Generator().manual_seed(1))
+    shift = make(shift=2.0, shift_by="pixel")._shift(5000, torch.Generator().manual_seed(1))
     values, counts = torch.unique(shift, return_counts=True)
     assert values.tolist() == [-2, -1, 0, 1, 2]
     assert (counts / counts.sum()).tolist() == pytest.approx([0.2] * 5, abs=0.02)
@@ -91,15 +105,13 @@ def test_whole_shifts_are_all_equally_likely() -> None:
 def test_a_shift_by_part_of_a_pixel_is_scipys(few: Pictures, y: float, x: float) -> None:
     images = torch.from_numpy(few.images).permute(0, 2, 3, 1)
     shift = torch.tensor([[[y]], [[x]]], dtype=torch.float32)
-    ours = Augment(tiny(shift_by="subpixel", shift_fill="edge"))._gather(
-        images, torch.tensor([5]), torch.tensor([[False]]), shift
-    )
+    ours = make(shift_by="subpixel", shift_fill="edge")._gather(images[5:6], torch.tensor([[False]]), shift)
     scipys = ndimage.shift(images[5].numpy().astype(np.float64), (-y, -x, 0), order=1, mode="nearest")
     assert np.abs(ours[0].numpy() - scipys).max() < 0.02
 
 
 def test_subpixel_shifts_reach_a_tenth_of_the_side() -> None:
-    shift = Augment(tiny(shift=3.2, shift_by="subpixel"))._shift(5000, torch.Generator().manual_seed(1))
+    shift = make(shift=3.2, shift_by="subpixel")._shift(5000, torch.Generator().manual_seed(1))
     assert shift.abs().max().item() == pytest.approx(3.2, abs=0.01)
     assert shift.mean().item() == pytest.approx(0, abs=0.1)
 
@@ -124,7 +136,7 @@ def test_small_pictures_are_antialiased(images: Tensor) -> None:
 @pytest.mark.parametrize("changes", [{"flip": "random"}, {"shift": 4.0}, {"cutout": 8}])
 def test_what_is_random_is_a_function_of_seed_and_step(images: Tensor, changes: dict[str, object]) -> None:
     def view(step: int, seed: int = 1) -> Tensor:
-        return Augment(tiny(**PLAIN | changes, seed=seed))(images, torch.arange(16), step, 0, 32)
+        return make(**PLAIN | changes, seed=seed)(images, torch.arange(16), step, 0, 32)
 
     assert torch.equal(view(7), view(7))
     assert not torch.equal(view(7), view(8))

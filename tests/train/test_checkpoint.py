@@ -126,7 +126,7 @@ def test_the_fingerprint_changes_with_recipe_pictures_and_nothing_else(tmp_path:
 def test_files_that_are_no_checkpoint_stop_nothing(
     trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model.write(trainer.network, 11, checkpoint.FOLDER / "model.safetensors")
+    model.write(trainer.model, checkpoint.FOLDER / "model.safetensors")
     (checkpoint.FOLDER / "text.safetensors").write_text("text")
     (checkpoint.FOLDER / f".{MINE.name}-00000001.safetensors.7.part").write_bytes(b"half")
     assert checkpoint.resume(make(few), MINE) == Story([])

@@ -13,9 +13,8 @@ import torch
 from PIL import Image
 
 from data.pictures import CLASSES, Pictures
-from tests.tiny import ROOT
+from tests.tiny import ROOT, untrained
 from train import evaluate, fit, model
-from train.resnet import ResNet
 
 Stage = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -26,7 +25,7 @@ LABELS = "picture,class,agreed,cifar10,annotator,seconds,boxes\n"
 def trained(workspace: Path, few: Pictures) -> Path:
     """Return a workspace with a network that was not trained, pictures to label, and no label yet."""
     torch.manual_seed(5)
-    model.write(ResNet(11), 11)
+    model.write(untrained())
     fit.write_curves(
         [
             {"epoch": 1, "lr": 0.1, "momentum": 0.9, "size": 32, "loss": 2.0, "accuracy": 0.3}

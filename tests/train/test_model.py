@@ -8,24 +8,30 @@ import torch
 from safetensors.torch import save_file
 
 from data.errors import UserError
+from tests.tiny import untrained
 from train import model
+from train.augment import Normalise
+from train.model import Model
 from train.resnet import ResNet
 
 CPU = torch.device("cpu")
 
 
 def test_a_written_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    network = ResNet(11)
-    model.write(network, 11, tmp_path / "model.safetensors")
+    written = Model(ResNet(11), Normalise.of("picture", torch.randint(256, (9, 32, 32, 3))))
+    model.write(written, tmp_path / "model.safetensors")
     loaded = model.load(CPU, tmp_path / "model.safetensors")
-    for name, tensor in network.state_dict().items():
-        assert torch.equal(loaded.state_dict()[name], tensor)
+    assert loaded.network.depth == 11
+    for name, tensor in written.network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor)
+    assert torch.equal(loaded.normalise.mean, written.normalise.mean)
+    assert torch.equal(loaded.normalise.std, written.normalise.std)
 
 
 def test_the_same_network_is_the_same_bytes(tmp_path: Path) -> None:
-    network = ResNet(11)
+    written = untrained()
     for name in "ab":
-        model.write(network, 11, tmp_path / name)
+        model.write(written, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -42,7 +48,7 @@ def pickled(path: Path) -> None:
 
 
 def cut_short(path: Path) -> None:
-    model.write(ResNet(11), 11, path)
+    model.write(untrained(), path)
     path.write_bytes(path.read_bytes()[:10_000])
 
 
@@ -54,7 +60,8 @@ def about(text: str) -> Callable[[Path], None]:
     """Return a function that writes the weights of depth 11 with another description."""
 
     def write(path: Path) -> None:
-        save_file(ResNet(11).state_dict(), path, {"about": text})
+        inputs = {"input.mean": torch.zeros(3), "input.std": torch.ones(3)}
+        save_file(ResNet(11).state_dict() | inputs, path, {"about": text})
 
     return write
 
