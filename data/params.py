@@ -80,6 +80,13 @@ class Train(_Group):
         description="float32, or bfloat16 where the device has it"
     )
     normalise: Literal["colour", "picture"] = Field(description="by colour, or the mean picture subtracted")
+    compile: Literal["never", "gpu", "always"] = Field(
+        description="torch.compile: never, on a gpu, or always"
+    )
+    devices: Literal["auto"] | Count = Field(
+        description="auto (every GPU, or one CPU), or how many processes"
+    )
+    sync_bn: bool = Field(description="true to share batch norm's statistics among GPUs")
     bn_momentum: float = Field(gt=0, le=1, description="weight of the newest batch in the running statistics")
     flip: Literal["none", "random", "alternating"] = Field(description="none, random or alternating")
     shift: float = Field(ge=0, le=16, description="largest shift in pixels")

@@ -49,6 +49,9 @@ class Normalise:
         return (images.float() - self.mean) / self.std
 
 
+WHOLE = slice(None)  # a batch that is not shared with other processes
+
+
 def colours_first(pictures: Tensor) -> Tensor:
     """Return N x S x S x 3 as N x 3 x S x S: the same memory, channels_last."""
     return pictures.permute(0, 3, 1, 2)
@@ -68,14 +71,19 @@ class Augment:
     params: Train
     normalise: Normalise
 
-    def __call__(self, images: Tensor, rows: Tensor, step: int, epoch: int, size: int) -> Tensor:
-        """Return the pictures at `rows` of `images` (M x 32 x 32 x 3, uint8) as N x 3 x size x size."""
+    def __call__(
+        self, images: Tensor, rows: Tensor, step: int, epoch: int, size: int, share: slice = WHOLE
+    ) -> Tensor:
+        """Return the pictures at `rows` of `images` (M x 32 x 32 x 3, uint8) as N x 3 x size x size.
+
+        `share` is the part of the batch that is wanted; its pictures are those that they are in the whole.
+        """
         generator = seeded(self.params.seed, AUGMENT, step, device=images.device)
-        mirrored = self._flip(len(images), rows, epoch, generator)
-        shift = self._shift(len(rows), generator)
-        pictures = colours_first(self._gather(self.normalise(images[rows]), mirrored, shift))
+        mirrored = self._flip(len(images), rows, epoch, generator)[share]
+        shift = self._shift(len(rows), generator)[:, share]
+        pictures = colours_first(self._gather(self.normalise(images[rows[share]]), mirrored, shift))
         if self.params.cutout:
-            pictures = pictures * self._cutout(len(rows), generator)
+            pictures = pictures * self._cutout(len(rows), generator)[share]
         return resize(pictures, size)
 
     def _shift(self, count: int, generator: torch.Generator) -> Tensor:

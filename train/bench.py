@@ -60,7 +60,7 @@ def loop_step(trainer: Trainer) -> Callable[[], object]:
     def step() -> None:
         nonlocal looked
         trainer.take_step()
-        if time.monotonic() - looked > LOOK_SECONDS:
+        if time.monotonic() - looked > LOOK_SECONDS[trainer.device.type]:
             trainer.totals()
             looked = time.monotonic()
 

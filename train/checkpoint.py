@@ -27,7 +27,7 @@ FOLDER = Path("train/checkpoints")
 KEPT = 2  # the latest, and the one before in case that the latest is damaged
 
 # The modules that decide which pictures are trained on, and what a step does to the weights.
-CODE = ("augment.py", "device.py", "fit.py", "loop.py", "resnet.py", "schedule.py")
+CODE = ("augment.py", "device.py", "distributed.py", "fit.py", "loop.py", "resnet.py", "schedule.py")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def resume(trainer: Trainer, fingerprint: Fingerprint) -> Story:
     stays at step 0. What a killed process was writing is removed.
     """
     for part in FOLDER.glob(".*.part"):
-        part.unlink()
+        part.unlink(missing_ok=True)  # another process of this run may have been quicker
     for path in sorted(FOLDER.glob("*.safetensors")):
         if not path.name.startswith(fingerprint.name):
             other = _about(path)

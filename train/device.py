@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from data import pictures
 
@@ -47,6 +48,35 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     """
     enabled = precision == "bfloat16" and computes_bfloat16(device)
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def compiled(network: nn.Module, when: str, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Return the network compiled by torch.compile if it is wanted: "never", on a "gpu", or "always".
+
+    On a GPU its steps are recorded as CUDA graphs. What cannot be compiled here runs as it is, after a line
+    that says why.
+    """
+    if when == "never" or (when == "gpu" and device.type != "cuda"):
+        return network
+    # A size of pictures and a last batch each get code of their own.
+    fast = torch.compile(
+        network, mode="reduce-overhead" if device.type == "cuda" else "default", dynamic=False
+    )
+    compiles = True
+
+    def forward(pictures: Tensor) -> Tensor:
+        nonlocal compiles
+        if compiles:
+            try:
+                return fast(pictures)  # type: ignore[no-any-return]
+            except (RuntimeError, OSError) as error:
+                compiles = False
+                reason = str(error).strip().splitlines()[0]
+                print(f"not compiled, runs as it is: {type(error).__name__}: {reason}", flush=True)
+        answers: Tensor = network(pictures)
+        return answers
+
+    return forward
 
 
 def keep_large_blocks() -> None:

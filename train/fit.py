@@ -1,6 +1,7 @@
 """Stage `train`: ResNet v2 by the recipe that params.yaml names.
 
     python -m train.fit
+    torchrun --nproc-per-node 2 -m train.fit
 
 Reads params.yaml (recipes.<recipe>.train) and data/cifar10/; writes train/model.safetensors, train/plots/
 (curves.csv, a row each epoch as soon as it is over), train/metrics.json and train/timing.csv. Stopped at any
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,13 @@ from torch import Tensor
 from data import params
 from data.errors import UserError, run
 from data.files import write_csv, write_json
-from data.params import Train
+from data.params import Params, Train
 from data.pictures import PREPARED
 from data.progress import Task, progress
 from train import checkpoint, model
 from train.checkpoint import Fingerprint, Story
-from train.device import choose_device, computes_bfloat16, describe, keep_large_blocks, on_device
+from train.device import computes_bfloat16, describe, keep_large_blocks, on_device
+from train.distributed import World, joined, launch
 from train.inference import logits, score
 from train.loop import Trainer
 from train.stopping import Stop, stoppable
@@ -38,7 +42,8 @@ METRICS = Path("train/metrics.json")
 TIMING = Path("train/timing.csv")
 
 CHECKPOINT_SECONDS = 600.0  # the most that a stop may cost within an epoch
-LOOK_SECONDS = 1.0  # between two looks at the loss; each waits for the device
+# Between two looks at the loss; each waits for the device, and a GPU does an epoch in seconds.
+LOOK_SECONDS = {"cpu": 1.0, "cuda": 10.0}
 
 Row = dict[str, Any]  # an epoch's results; None where no pictures are watched
 
@@ -84,6 +89,7 @@ class Run:
                 self._epoch(task, stop)
             done = self._share(trainer.step)
             self._finish()
+            (stop.asked,) = trainer.world.agree([stop.asked])
             stop.obey()
 
     def _epoch(self, task: Task, stop: Stop) -> None:
@@ -94,13 +100,15 @@ class Run:
         while trainer.step < end:
             trainer.take_step()
             now = time.monotonic()
-            if now - looked < LOOK_SECONDS and not stop.asked:
+            due = now - looked > LOOK_SECONDS[trainer.device.type], now - self.saved > CHECKPOINT_SECONDS
+            stop.asked, look, save = trainer.world.agree([stop.asked, *due])
+            if not (stop.asked or look or save):
                 continue
             loss, accuracy = trainer.totals()
             note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
             task.advance(self._share(trainer.step) - self._share(shown), note)
             looked, shown = now, trainer.step
-            if now - self.saved > CHECKPOINT_SECONDS or stop.asked:
+            if save or stop.asked:
                 self._save()
             stop.obey()
 
@@ -109,6 +117,9 @@ class Run:
         trainer, last = self.trainer, self.trainer.step - 1
         epoch = last // trainer.steps
         loss, accuracy = trainer.totals()
+        if not trainer.world.first:
+            self.saved = time.monotonic()
+            return
         row: Row = {
             "epoch": epoch + 1,
             "lr": round(trainer.schedule.lr(last), 6),
@@ -140,7 +151,8 @@ class Run:
         return self.before + time.monotonic() - self.started
 
     def _save(self) -> None:
-        checkpoint.write(self.trainer, self.fingerprint, Story(self.history, self._seconds()))
+        if self.trainer.world.first:
+            checkpoint.write(self.trainer, self.fingerprint, Story(self.history, self._seconds()))
         self.saved = time.monotonic()
 
 
@@ -181,31 +193,46 @@ def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
     return result
 
 
-def main() -> None:
-    """Train the network of the recipe that params.yaml names."""
-    keep_large_blocks()
-    chosen = params.load()
-    recipe, device = chosen.chosen.train, choose_device()
-    (images, labels), watched = split(recipe, device)
-    trainer = Trainer(recipe, images, labels)
-    checkpoint.FOLDER.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(checkpoint.FOLDER / "lock", timeout=0):
-            fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors")
-            what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
-            print(f"{what}, {describe(device)}, {precision(recipe, device)}", flush=True)
-            training = Run(trainer, watched, fingerprint)
-            with stoppable() as stop:
-                training.to_the_end(stop)
+def train(chosen: Params, world: World) -> None:
+    """Train the chosen recipe's network, as one of the processes that do."""
+    recipe = chosen.chosen.train
+    (images, labels), watched = split(recipe, world.device)
+    trainer = Trainer(recipe, images, labels, world)
+    with only_training() if world.first else nullcontext():
+        fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors")
+        what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
+        print(f"{what}, {describe(world.device)}, {precision(recipe, world.device)}", flush=True)
+        training = Run(trainer, watched, fingerprint)
+        with stoppable() as stop:
+            training.to_the_end(stop)
+        if world.first:
             model.write(trainer.model)
             write_json(METRICS, metrics(trainer, training.history))
             write_curves(training.history)
             checkpoint.clear(fingerprint)
+
+
+@contextmanager
+def only_training() -> Iterator[None]:
+    """Keep other trainings out of this folder. Raises `UserError` if there is one."""
+    checkpoint.FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(checkpoint.FOLDER / "lock", timeout=0):
+            yield
     except Timeout:
         raise UserError(
             f"{checkpoint.FOLDER}: another training is at work here",
             "wait for it, or stop it with Ctrl-C first.",
         ) from None
+
+
+def main() -> None:
+    """Train the network of the recipe that params.yaml names."""
+    keep_large_blocks()
+    chosen = params.load()
+    launch(chosen.chosen.train.devices, "train.fit")
+    with joined() as world:
+        train(chosen, world)
 
 
 if __name__ == "__main__":

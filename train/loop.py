@@ -17,7 +17,8 @@ from data.errors import UserError
 from data.params import Train
 from data.pictures import SIDE
 from train.augment import Augment, Normalise
-from train.device import ORDER, autocast, seeded
+from train.device import ORDER, autocast, compiled, seeded
+from train.distributed import ALONE, World
 from train.model import Model
 from train.resnet import ResNet, to_device
 from train.schedule import Schedule
@@ -26,27 +27,38 @@ from train.schedule import Schedule
 class Trainer:
     """A network on its way through a recipe; `step` is the number of steps done."""
 
-    def __init__(self, params: Train, images: Tensor, labels: Tensor) -> None:
+    def __init__(self, params: Train, images: Tensor, labels: Tensor, world: World = ALONE) -> None:
         """Take the whole train set on its device: images M x 32 x 32 x 3, uint8; labels M, int64.
 
-        Raises `UserError` if a batch is larger than the set.
+        Raises `UserError` if a batch is larger than the set, or too small for the processes.
         """
         if params.batch > len(images):
             raise UserError(
                 f"params.yaml: batch is {params.batch}; expected at most the {len(images)} train pictures",
                 "choose a smaller batch, or hold out fewer pictures for validation.",
             )
-        self.params, self.images, self.labels = params, images, labels
+        smallest = (len(images) - 1) % params.batch + 1
+        if smallest < world.size:
+            raise UserError(
+                f"params.yaml: batch is {params.batch}, the last one of an epoch of {len(images)} pictures "
+                f"{smallest}; expected at least a picture for each of {world.size} processes",
+                "choose another batch, or fewer devices.",
+            )
+        self.params, self.images, self.labels, self.world = params, images, labels, world
         self.device = images.device
         torch.manual_seed(params.seed)
         network = ResNet(params.depth, bn_momentum=params.bn_momentum)
         self.network = to_device(network, self.device)
+        if params.sync_bn:
+            self._share_statistics()
+        self._forward = compiled(world.wrap(self.network), params.compile, self.device)
         self.optimizer = optimizer(self.network, params, self.device)
         self.steps = math.ceil(len(images) / params.batch)
         self.schedule = Schedule(params, self.steps)
         self.total = min(params.max_steps or self.schedule.total, self.schedule.total)
         self.step = 0
-        self.losses = torch.zeros(self.steps, device=self.device)  # of the epoch's steps, one mean each
+        # Of the epoch's steps: this process' share of the batch's mean loss, and its right answers.
+        self.losses = torch.zeros(self.steps, device=self.device)
         self.correct = torch.zeros(self.steps, device=self.device)
         self._augment = Augment(params, Normalise.of(params.normalise, images))
         self._order = torch.empty(0, dtype=torch.int64)
@@ -80,21 +92,28 @@ class Trainer:
         """Do one step; nothing is read back from the device."""
         epoch, within = divmod(self.step, self.steps)
         rows = self._rows(epoch)[within * self.params.batch : (within + 1) * self.params.batch]
-        pictures = self._augment(self.images, rows, self.step, epoch, self.size(epoch))
-        loss, correct = self.update(pictures, self.labels[rows])
+        share = self.world.share(len(rows))
+        pictures = self._augment(self.images, rows, self.step, epoch, self.size(epoch), share)
+        loss, correct = self.update(pictures, self.labels[rows[share]], len(rows))
         self.losses[within], self.correct[within] = loss, correct
         self.step += 1
 
-    def update(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Move the weights by one batch, N x 3 x S x S; return its mean loss and count of right answers."""
+    def update(self, pictures: Tensor, labels: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """Move the weights by this process' share, N x 3 x S x S, of a batch of so many pictures.
+
+        Returns its part of the batch's mean loss, and its count of right answers.
+        """
         for group in self.optimizer.param_groups:
             group["lr"], group["momentum"] = self.schedule.lr(self.step), self.schedule.momentum(self.step)
         self.network.train()
         with autocast(self.device, self.params.precision):
-            answers = self.network(pictures)
-            loss = F.cross_entropy(answers.float(), labels, label_smoothing=self.params.label_smoothing)
+            answers = self._forward(pictures)
+        answers = answers.to(torch.promote_types(answers.dtype, torch.float32))  # out of bfloat16
+        mean = F.cross_entropy(answers, labels, label_smoothing=self.params.label_smoothing)
+        loss = mean * (len(labels) / batch)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        # Gradients are averaged over the processes.
+        (loss * self.world.size).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return loss.detach(), (answers.argmax(1) == labels).sum()
 
@@ -112,7 +131,8 @@ class Trainer:
         Raises `UserError` with step and learning rate if a loss or a weight is not a number any more.
         """
         done = (self.step - 1) % self.steps + 1
-        losses, correct = self.losses[:done].double().cpu(), self.correct[:done].double().cpu()
+        sums = self.world.sum(torch.stack([self.losses[:done], self.correct[:done]]))
+        losses, correct = sums.double().cpu()
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             self.diverged(self.step - done + int(bad[0]))
@@ -121,6 +141,15 @@ class Trainer:
         batch, count = self.params.batch, len(self.images)
         sizes = torch.tensor([min(batch, count - start) for start in range(0, done * batch, batch)])
         return ((losses * sizes).sum() / sizes.sum()).item(), (correct.sum() / sizes.sum()).item()
+
+    def _share_statistics(self) -> None:
+        """Normalise by the statistics of the whole batch (torch's SyncBatchNorm), which GPUs alone can."""
+        if self.device.type != "cuda":
+            raise UserError(
+                "params.yaml: sync_bn is true; expected false: processes on CPUs cannot share batch norm",
+                "set sync_bn to false, or train on GPUs.",
+            )
+        self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
 
     def diverged(self, step: int) -> NoReturn:
         """Stop a run that no number is left of since a step, counted from 0."""

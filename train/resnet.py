@@ -95,7 +95,9 @@ def to_device(network: ResNet, device: torch.device) -> ResNet:
     """Move a network to its device, colours last: what convolutions are fastest with, on GPUs and CPUs."""
     for parameter in network.parameters():
         if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            # `contiguous` would leave a 1x1 kernel its strides, and those of its gradient would be others.
+            like = torch.empty_like(parameter, memory_format=torch.channels_last)
+            parameter.data = like.data.copy_(parameter.data)
     return network.to(device)
 
 

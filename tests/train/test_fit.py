@@ -33,7 +33,8 @@ def weights() -> str:
 EAGER = """
 from data.errors import run
 from train import fit
-fit.CHECKPOINT_SECONDS = fit.LOOK_SECONDS = 0.0
+fit.CHECKPOINT_SECONDS = -1.0
+fit.LOOK_SECONDS = {"cpu": -1.0}
 run(fit.main)
 """
 

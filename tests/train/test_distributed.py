@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+from data.errors import UserError
+from data.pictures import Pictures
+from tests.tiny import ROOT, TINY, tiny, write_params
+from train import checkpoint, distributed, fit
+from train.augment import Augment
+from train.distributed import World
+from train.loop import Trainer
+
+CPU = torch.device("cpu")
+STEPS = 20
+RECIPE: dict[str, Any] = {"batch": 24, "epochs": 20, "fall_epochs": 19.0, "progressive": []}
+
+# What each of the processes does: so many steps on its share of each batch. In float64, since 20 steps make
+# millionths of rounding into thousandths of the weights: one thread against two in float32 differ by 0.003.
+WORKER = f"""
+import torch
+from safetensors.torch import load_file, save_file
+from tests.tiny import tiny
+from train import loop
+from train.distributed import joined
+torch.set_num_threads(1)
+to_device = loop.to_device
+loop.to_device = lambda network, device: to_device(network, device).double()
+with joined() as world:
+    few = load_file("few.safetensors")
+    trainer = loop.Trainer(tiny(**{RECIPE}), few["images"], few["labels"], world)
+    augment = trainer._augment
+    trainer._augment = lambda *batch: augment(*batch).double()
+    for _ in range({STEPS}):
+        trainer.take_step()
+    weights = {{name: weight.contiguous() for name, weight in trainer.network.named_parameters()}}
+    save_file(weights | {{"totals": torch.tensor(trainer.totals())}}, f"rank{{world.rank}}")
+"""
+
+
+def torchrun(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in two processes, in the current folder."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(start, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def images(few: Pictures) -> torch.Tensor:
+    """Return 80 real pictures, 80 x 32 x 32 x 3."""
+    return torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous()
+
+
+def test_two_processes_train_as_one_that_normalises_the_halves_apart(
+    few: Pictures, images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labels = torch.from_numpy(few.labels).long()
+    save_file({"images": images, "labels": labels}, "few.safetensors")
+    Path("worker.py").write_text(WORKER)
+    done = torchrun("worker.py")
+    assert done.returncode == 0, done.stderr
+    first, second = load_file("rank0"), load_file("rank1")
+
+    alone = Trainer(tiny(**RECIPE), images, labels)
+    alone.network.double()
+    for step in range(STEPS):
+        epoch, within = divmod(step, alone.steps)
+        rows = alone._rows(epoch)[within * 24 : (within + 1) * 24]
+        pictures = alone._augment(images, rows, step, epoch, 32).double()
+        for group in alone.optimizer.param_groups:
+            group["lr"], group["momentum"] = alone.schedule.lr(step), alone.schedule.momentum(step)
+        half = len(rows) // 2
+        answers = torch.cat([alone.network(part) for part in (pictures[:half], pictures[half:])])
+        alone.optimizer.zero_grad()
+        F.cross_entropy(answers, labels[rows], label_smoothing=0.1).backward()  # type: ignore[no-untyped-call]
+        alone.optimizer.step()
+
+    for name, weight in alone.network.named_parameters():
+        assert torch.equal(first[name], second[name]), name
+        assert torch.allclose(first[name], weight, atol=1e-5), name
+    assert torch.equal(first["totals"], second["totals"])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_the_shares_of_a_batch_are_all_of_it_once(size: int) -> None:
+    for count in (7, 16, 23):
+        shares = [list(range(count))[World(rank, size, CPU).share(count)] for rank in range(size)]
+        assert [row for share in shares for row in share] == list(range(count))
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_share_shows_the_pictures_that_it_is_in_the_whole_batch(images: torch.Tensor) -> None:
+    recipe = tiny(flip="random", shift=4.0, cutout=8)
+    augment: Augment = Trainer(recipe, images, torch.zeros(80, dtype=torch.int64))._augment
+    rows = torch.randperm(80)[:23]
+    whole = augment(images, rows, 5, 0, 32)
+    shares = [World(rank, 3, CPU).share(23) for rank in range(3)]
+    parts = [augment(images, rows, 5, 0, 32, share) for share in shares]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_a_last_batch_too_small_for_the_processes_is_refused(images: torch.Tensor) -> None:
+    labels = torch.zeros(80, dtype=torch.int64)
+    with pytest.raises(
+        UserError,
+        match="the last one of an epoch of 80 pictures 1; expected at least a picture for each of 2",
+    ):
+        Trainer(tiny(batch=79), images, labels, World(0, 2, CPU))
+
+
+def test_shared_batch_norm_is_refused_where_there_is_no_gpu(images: torch.Tensor) -> None:
+    with pytest.raises(UserError, match="processes on CPUs cannot share batch norm"):
+        Trainer(tiny(sync_bn=True), images, torch.zeros(80, dtype=torch.int64))
+
+
+def test_auto_is_one_process_without_a_gpu() -> None:
+    assert distributed.wanted("auto") == max(torch.cuda.device_count(), 1)
+    assert distributed.wanted(3) == 3
+
+
+def weights() -> str:
+    """Return the checksum of the trained model."""
+    return hashlib.sha256(Path("train/model.safetensors").read_bytes()).hexdigest()
+
+
+LONG = TINY | {"epochs": 40, "fall_epochs": 39.0, "progressive": [{"epochs": 40, "size": 8}]}
+
+
+def start() -> subprocess.Popen[str]:
+    """Start the stage as DVC does; the recipe asks for two processes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "train.fit"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes that a process started."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
+def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_resumed(
+    workspace: Path,
+) -> None:
+    write_params(workspace, **LONG | {"devices": 2})
+    whole = start()
+    said, errors = whole.communicate()
+    assert whole.returncode == 0, errors
+    assert said.startswith("2 processes, started by torchrun\nResNet-11 v2")
+    assert said.count("epoch 1/40") == 1
+    unstopped = weights()
+    Path("train/model.safetensors").unlink()
+
+    run = start()
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    os.kill(children(run.pid)[-1], signal.SIGKILL)
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode == 1
+    assert "Signal 9 (SIGKILL)" in errors
+    assert not Path("train/model.safetensors").exists()
+
+    again = start()
+    said, errors = again.communicate()
+    assert again.returncode == 0, errors
+    assert "going on after step" in said
+    assert weights() == unstopped
+
+
+def test_a_run_goes_on_with_another_number_of_processes(workspace: Path) -> None:
+    """Elastic: with devices auto, torchrun decides; the schedule and the batches stay those of the recipe."""
+    write_params(workspace, **LONG | {"devices": "auto"})
+    run = start()
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    run.kill()
+    run.communicate()
+    done = torchrun("-m", "train.fit")
+    assert done.returncode == 0, done.stderr
+    assert "going on after step" in done.stdout
+    assert "epoch 40/40" in done.stdout
+    assert fit.METRICS.exists()
+    assert not list(checkpoint.FOLDER.glob("*.safetensors"))

@@ -1,0 +1,132 @@
+"""Several processes that train one network, each on its share of every batch; started by torchrun.
+
+    torchrun --nproc-per-node 2 -m train.fit
+    devices: 2 in a recipe starts torchrun by itself
+
+Each process holds the whole set and draws the same random numbers, so that a batch is the same pictures with
+the same changes whatever the number of processes. Without torchrun there is one, and nothing to agree on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from data.errors import UserError
+from train.device import choose_device
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those of the run: its number, how many there are, and its device."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and prints."""
+        return self.rank == 0
+
+    def share(self, count: int) -> slice:
+        """Return this process' part of a batch of so many pictures; the parts differ by one at most."""
+        start, end = (count * rank // self.size for rank in (self.rank, self.rank + 1))
+        return slice(start, end)
+
+    def agree(self, values: Sequence[int]) -> list[int]:
+        """Return the largest of what the processes say, value by value.
+
+        On the CPU, so that no GPU has to be waited for.
+        """
+        if self.size == 1:
+            return list(values)
+        said = torch.tensor(values)
+        dist.all_reduce(said, dist.ReduceOp.MAX)
+        return [int(value) for value in said]
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the sum of a tensor over the processes."""
+        if self.size > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return the network with its gradients averaged over the processes.
+
+        Running statistics are those of each process; the first one's count.
+        """
+        if self.size == 1:
+            return network
+        # Numbers of GPUs; None for processes on the CPU.
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(network, device_ids=ids, forward_sync_buffers=False)
+
+
+ALONE = World(0, 1, torch.device("cpu"))
+
+
+def wanted(devices: int | str) -> int:
+    """Return how many processes a recipe asks for: "auto" is one for each GPU."""
+    if isinstance(devices, int):
+        return devices
+    return max(torch.cuda.device_count(), 1)
+
+
+def launch(devices: int | str, module: str) -> None:
+    """Start a module anew under torchrun, in place of this process, if a recipe asks for several.
+
+    Raises `UserError` if there are not as many GPUs.
+    """
+    count = wanted(devices)
+    if count == 1 or "LOCAL_RANK" in os.environ:
+        return
+    if torch.cuda.is_available() and count > torch.cuda.device_count():
+        raise UserError(
+            f"params.yaml: devices is {count}; this machine has {torch.cuda.device_count()} GPUs",
+            "set devices to auto.",
+        )
+    # The processes share the processor's cores; torchrun would give each of them a single thread.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(torch.get_num_threads() // count, 1)))
+    run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m", module]
+    print(f"{count} processes, started by torchrun", flush=True)
+    os.execv(sys.executable, [sys.executable, *run])
+
+
+@contextmanager
+def joined() -> Iterator[World]:
+    """Join the other processes that torchrun started: by NCCL between GPUs, by gloo between CPUs."""
+    if "LOCAL_RANK" not in os.environ:
+        yield World(0, 1, choose_device())
+        return
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    world = World(dist.get_rank(), dist.get_world_size(), device)
+    try:
+        with nullcontext() if world.first else _silent():
+            yield world
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Print nothing, and end without a word on what the first process says already."""
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        try:
+            yield
+        except UserError:
+            raise SystemExit(1) from None
