@@ -8,6 +8,7 @@ DVC deletes a stage's outputs before it runs the stage, so a mistake has to show
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -146,6 +147,22 @@ class Params(_Group):
         """The recipe that `recipe` names."""
         return self.recipes[self.recipe]
 
+    def named(self, recipe: str) -> Train:
+        """Return the training of any recipe that takes the pictures of the chosen one; "" is the chosen one.
+
+        Raises `UserError` if there is no such recipe, or if the prepared pictures are not its own.
+        """
+        if (recipe or self.recipe) not in self.recipes:
+            raise UserError(f"--recipe {recipe}: not one of the recipes", nearest(recipe, self.recipes))
+        found = self.recipes[recipe or self.recipe]
+        if found.prepare != self.chosen.prepare:
+            raise UserError(
+                f"--recipe {recipe} takes the pictures of {found.prepare.source}; "
+                f"recipe {self.recipe} prepares those of {self.chosen.prepare.source}",
+                f'set "recipe: {recipe}" in {PARAMS}, then "dvc repro prepare".',
+            )
+        return found.train
+
 
 GROUPS: dict[str, type[BaseModel]] = {
     "annotate": Annotate,
@@ -172,6 +189,25 @@ def load(path: Path = PARAMS) -> Params:
             nearest(params.recipe, params.recipes),
         )
     return params
+
+
+def changed(train: Train, settings: Iterable[str]) -> Train:
+    """Return a training with settings such as `max_lr=1.0` in place of its own; values are YAML.
+
+    Raises `UserError` for what params.yaml would be refused for.
+    """
+    values = train.model_dump(mode="json")
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or name not in values:
+            hint = nearest(name, values) if equals else "write it as max_lr=1.0."
+            raise UserError(f"--set {setting}: {name if equals else setting} is not a parameter", hint)
+        values[name] = YAML(typ="safe").load(value)
+    recipe = {"prepare": {"source": "sample"}, "train": values}  # which source does not matter here
+    try:
+        return Recipe.model_validate(recipe).train
+    except ValidationError as error:
+        raise _explain(Path("--set"), recipe, error) from None
 
 
 def _read(path: Path) -> Any:

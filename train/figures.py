@@ -80,6 +80,24 @@ def confusion(counts: pd.DataFrame) -> Figure:
     return figure
 
 
+def range_test(curve: pd.DataFrame, suggested: float) -> Figure:
+    """Draw accuracy and loss on the batches by learning rate, with the suggested maximum."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, column in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        axes.plot(curve["lr"], curve[column], ".", color=GREY, markersize=2, label="each step")
+        axes.plot(curve["lr"], curve[f"smooth_{column}"], color=OURS, label="moving average")
+        axes.axvline(suggested, color="black", linewidth=1, linestyle=":", label=f"best at {suggested:.2f}")
+        axes.set(title=f"{column.capitalize()} on the batches", xlabel="learning rate")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylim(0, 1)
+    figure.axes[1].set_ylim(0, min(4.0, float(curve["loss"].max()) * 1.05))
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
+    )
+    return figure
+
+
 def write(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, without the release of matplotlib in it: the same figure is the same bytes."""
     png = io.BytesIO()

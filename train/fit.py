@@ -69,9 +69,17 @@ def split(recipe: Train, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
 class Run:
     """A trainer with what is kept of its way: the epochs' results, checkpoints, the curves on disk."""
 
-    def __init__(self, trainer: Trainer, watched: tuple[Tensor, Tensor], fingerprint: Fingerprint) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        watched: tuple[Tensor, Tensor],
+        fingerprint: Fingerprint,
+        curves: Path = CURVES,
+        timing: Path = TIMING,
+    ) -> None:
         """Go on from the latest checkpoint if there is one."""
         self.trainer, self.watched, self.fingerprint = trainer, watched, fingerprint
+        self.curves, self.timing = curves, timing
         story = checkpoint.resume(trainer, fingerprint)
         self.history, self.before = story.history, story.seconds  # seconds of the epoch before a stop
         self.saved = self.started = time.monotonic()
@@ -99,6 +107,8 @@ class Run:
         end = min((epoch + 1) * trainer.steps, trainer.total)
         while trainer.step < end:
             trainer.take_step()
+            if trainer.step == end:  # the epoch's results belong into its last checkpoint
+                return
             now = time.monotonic()
             due = now - looked > LOOK_SECONDS[trainer.device.type], now - self.saved > CHECKPOINT_SECONDS
             stop.asked, look, save = trainer.world.agree([stop.asked, *due])
@@ -138,7 +148,7 @@ class Run:
             row |= {"val_loss": round(result.loss, 4), "val_accuracy": round(result.accuracy, 4)}
         self.history.append(row)
         print(line(row, trainer.params.epochs), flush=True)
-        write_curves(self.history)
+        write_curves(self.history, self.curves, self.timing)
         self.before, self.started = 0.0, time.monotonic()
         self._save()
 
@@ -172,11 +182,11 @@ def line(row: Row, epochs: int) -> str:
     return "  ".join([*parts, f"{row['seconds']:.0f} s"])
 
 
-def write_curves(history: list[Row]) -> None:
+def write_curves(history: list[Row], curves: Path = CURVES, timing: Path = TIMING) -> None:
     """Write the epochs' results; what a clock says goes into a file of its own: it differs each time."""
     table = pd.DataFrame(history).astype({"epoch": int, "size": int})
-    write_csv(CURVES, table.drop(columns="seconds"))
-    write_csv(TIMING, table[["epoch", "size", "seconds"]])
+    write_csv(curves, table.drop(columns="seconds"))
+    write_csv(timing, table[["epoch", "size", "seconds"]])
 
 
 def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
@@ -185,7 +195,7 @@ def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
     result: dict[str, object] = {
         "epochs": int(last["epoch"]),
         "steps": trainer.step,
-        "full_size_epochs": round(trainer.work(trainer.step) / len(trainer.images), 2),
+        "full_size_epochs": trainer.full_size_epochs,
         "train": {"accuracy": last["accuracy"], "loss": last["loss"]},
     }
     if last["val_loss"] is not None:
@@ -193,7 +203,7 @@ def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
     return result
 
 
-def train(chosen: Params, world: World) -> None:
+def fit(chosen: Params, world: World) -> None:
     """Train the chosen recipe's network, as one of the processes that do."""
     recipe = chosen.chosen.train
     (images, labels), watched = split(recipe, world.device)
@@ -232,7 +242,7 @@ def main() -> None:
     chosen = params.load()
     launch(chosen.chosen.train.devices, "train.fit")
     with joined() as world:
-        train(chosen, world)
+        fit(chosen, world)
 
 
 if __name__ == "__main__":

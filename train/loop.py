@@ -44,15 +44,23 @@ class Trainer:
                 f"{smallest}; expected at least a picture for each of {world.size} processes",
                 "choose another batch, or fewer devices.",
             )
-        self.params, self.images, self.labels, self.world = params, images, labels, world
-        self.device = images.device
-        torch.manual_seed(params.seed)
-        network = ResNet(params.depth, bn_momentum=params.bn_momentum)
-        self.network = to_device(network, self.device)
+        self.world, self.device = world, images.device
+        self.network = to_device(ResNet(params.depth, bn_momentum=params.bn_momentum), self.device)
         if params.sync_bn:
             self._share_statistics()
         self._forward = compiled(world.wrap(self.network), params.compile, self.device)
         self.optimizer = optimizer(self.network, params, self.device)
+        self.restart(params, images, labels)
+
+    def restart(self, params: Train, images: Tensor, labels: Tensor) -> None:
+        """Go back to step 0, with other pictures or another seed if need be: what is compiled stays so.
+
+        The parameters may differ in anything but depth, bn_momentum and precision.
+        """
+        self.params, self.images, self.labels = params, images, labels
+        torch.manual_seed(params.seed)
+        self.network.load_state_dict(ResNet(params.depth).state_dict())
+        self.optimizer.state.clear()
         self.steps = math.ceil(len(images) / params.batch)
         self.schedule = Schedule(params, self.steps)
         self.total = min(params.max_steps or self.schedule.total, self.schedule.total)
@@ -87,6 +95,11 @@ class Trainer:
         epochs, rest = divmod(steps, self.steps)
         whole = sum(len(self.images) * (self.size(epoch) / SIDE) ** 2 for epoch in range(epochs))
         return whole + min(rest * self.params.batch, len(self.images)) * (self.size(epochs) / SIDE) ** 2
+
+    @property
+    def full_size_epochs(self) -> float:
+        """The epochs' worth of full-size pictures that the steps so far took."""
+        return round(self.work(self.step) / len(self.images), 2)
 
     def take_step(self) -> None:
         """Do one step; nothing is read back from the device."""

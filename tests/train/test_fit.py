@@ -132,6 +132,54 @@ def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, works
     assert fit.CURVES.read_bytes() == curves
 
 
+# A training that is killed and started again, 50 times, by a process that has PyTorch loaded already: each
+# run is one of its children. One thread, since OpenMP's do not survive a fork.
+FIFTY = """
+import os, random, signal, sys, time
+import torch
+from train import checkpoint, fit
+torch.set_num_threads(1)
+fit.CHECKPOINT_SECONDS = -1.0
+fit.LOOK_SECONDS = {"cpu": -1.0}
+moments = random.Random(int(sys.argv[1]))
+def start():
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        fit.main()
+        sys.stdout.flush()
+        os._exit(0)
+    return child
+def steps():
+    return max((int(path.stem[13:]) for path in checkpoint.FOLDER.glob("*-*.safetensors")), default=0)
+for _ in range(int(sys.argv[2])):
+    before, more = steps(), moments.randint(0, 4)
+    child = start()
+    while steps() < before + more:
+        time.sleep(0.001)
+    time.sleep(moments.uniform(0, 0.05))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+_, status = os.waitpid(start(), 0)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_killed_fifty_times_at_random_moments_it_ends_in_the_same_weights(workspace: Path) -> None:
+    epochs = 50
+    small = [{"epochs": epochs, "size": 8}]
+    write_params(workspace, **TINY | {"epochs": epochs, "fall_epochs": 49.0, "progressive": small})
+    ends = []
+    for kills in (0, 50):
+        process = start("-c", FIFTY, "4", str(kills))
+        said, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+        ends.append((weights(), fit.CURVES.read_bytes(), fit.METRICS.read_bytes()))
+        forget()
+    assert said.count("going on after step") > 25  # the others died before they came to it
+    assert ends[0] == ends[1]
+
+
 def saved() -> list[int]:
     """Return the steps after which there is a checkpoint; an epoch has four."""
     return [int(path.stem.split("-")[1]) for path in checkpoint.FOLDER.glob("*-*.safetensors")]

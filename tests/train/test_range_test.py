@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.tiny import ROOT, TINY, tiny, write_params
+from train import range_test
+from train.range_test import climbing, suggestion
+from train.schedule import Schedule
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m train.range_test` in the current folder."""
+    command = [sys.executable, "-m", "train.range_test", *options]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_rate_climbs_in_a_straight_line_and_the_momentum_stays() -> None:
+    recipe = climbing(tiny(momentum=0.9, momentum_at_peak=0.8), count=64, max_lr=3.0, steps=60, size=16)
+    schedule = Schedule(recipe, steps=4)
+    rates = [schedule.lr(step) for step in range(60)]
+    assert rates == pytest.approx([3.0 * (step + 0.5) / 60 for step in range(60)])
+    assert {schedule.momentum(step) for step in range(60)} == {0.9}
+    assert schedule.total >= 60
+
+
+def test_it_writes_a_curve_and_a_picture_and_says_what_it_found(workspace: Path) -> None:
+    write_params(workspace, **TINY)
+    done = run("--steps", "60", "--max-lr", "50", "--size", "8")
+    assert done.returncode == 0, done.stderr
+    assert "train/range_test/curve.csv, curve.png: " in done.stdout
+    assert "Smith 2017" in done.stdout or "does not fall" in done.stdout
+    curve = pd.read_csv(range_test.FOLDER / "curve.csv")
+    assert curve["lr"].is_monotonic_increasing
+    assert 0 < len(curve) <= 60
+    with Image.open(range_test.FOLDER / "curve.png") as picture:
+        assert picture.width > 600
+
+
+def test_a_loss_that_blows_up_ends_the_test(workspace: Path) -> None:
+    write_params(workspace, **TINY)
+    done = run("--steps", "60", "--max-lr", "1e20", "--size", "8")
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_csv(range_test.FOLDER / "curve.csv")) < 60
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "rate", "falls"),
+    [
+        ([0.1, 0.3, 0.5, 0.4, 0.2], 0.3, True),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], 0.5, False),
+        ([0.1, 0.3, 0.5, 0.49, 0.495], 0.3, False),  # noise is no fall
+    ],
+)
+def test_the_suggestion_is_where_the_accuracy_is_best_before_it_falls(
+    accuracy: list[float], rate: float, falls: bool
+) -> None:
+    curve = pd.DataFrame({"lr": np.arange(1, 6) / 10, "smooth_accuracy": accuracy})
+    assert suggestion(curve) == (rate, falls)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--size", "10"], "--size is 10; expected a multiple of 4"),
+        (["--recipe", "fats"], "--recipe fats: not one of the recipes"),
+    ],
+)
+def test_what_cannot_be_run_is_named(workspace: Path, options: list[str], error: str) -> None:
+    done = run(*options)
+    assert done.returncode == 1
+    assert f"error: {error}" in done.stderr

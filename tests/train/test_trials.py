@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data.errors import UserError
+from tests.tiny import ROOT, TINY, tiny, write_params
+from train import fit, trials
+from train.fit import split
+from train.loop import Trainer
+
+FEW = TINY | {"epochs": 2, "fall_epochs": 1.0, "progressive": [{"epochs": 2, "size": 8}]}
+
+
+def trial(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m train.trials` in the current folder."""
+    command = [sys.executable, "-m", "train.trials", *options]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_each_seed_is_a_row_and_none_is_repeated(
+    workspace: Path, stage: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    write_params(workspace, **FEW)
+    two = trial("--seeds", "2")
+    assert two.returncode == 0, two.stderr
+    assert "seed 1  accuracy" in two.stdout
+    first = pd.read_csv(trials.TABLE)
+    assert first["seed"].tolist() == [1, 2]
+    assert set(first["shown"]) == {"validation"}
+
+    three = trial("--seeds", "3")
+    assert three.stdout.count("recipe quick, seed") == 1  # the third alone
+    assert "mean of 3 runs (deviation " in three.stdout
+    table = pd.read_csv(trials.TABLE)
+    assert table["seed"].tolist() == [1, 2, 3]
+    pd.testing.assert_frame_equal(table[:2], first)
+
+    # A network that was set back trains as a fresh one does.
+    write_params(workspace, **FEW | {"seed": 2})
+    stage("train.fit")
+    assert json.loads(fit.METRICS.read_text())["validation"]["accuracy"] == first["accuracy"][1]
+    run = Path(trials.FOLDER, table["run"][1], "curves.csv")
+    assert run.read_bytes() == fit.CURVES.read_bytes()
+
+
+def test_another_value_is_another_run(workspace: Path) -> None:
+    write_params(workspace, **FEW)
+    done = trial("--seeds", "1", "--set", "validation=0", "--set", "max_lr=0.05")
+    assert done.returncode == 0, done.stderr
+    (row,) = pd.read_csv(trials.TABLE).to_dict("records")
+    assert (row["settings"], row["shown"], row["pictures"]) == ("max_lr=0.05 validation=0", "test", 80)
+    assert "on 80 test pictures, one run" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "hint"),
+    [
+        (["--set", "max_lrr=1"], "--set max_lrr=1: max_lrr is not a parameter", "did you mean max_lr?"),
+        (["--set", "max_lr"], "--set max_lr: max_lr is not a parameter", "write it as max_lr=1.0."),
+        (
+            ["--set", "epochs=many"],
+            "--set: train.epochs is 'many'; expected a valid integer",
+            "how many times each",
+        ),
+        (["--set", "depth=57"], "--set: train.depth is 57; expected 9 n + 2", ""),
+        (["--recipe", "fats"], "--recipe fats: not one of the recipes", "did you mean fast?"),
+        (["--recipe", "fast"], "--recipe fast takes the pictures of cifar10", 'then "dvc repro prepare"'),
+    ],
+)
+def test_what_cannot_be_run_is_named(workspace: Path, options: list[str], error: str, hint: str) -> None:
+    done = trial(*options)
+    assert done.returncode == 1
+    assert f"error: {error}" in done.stderr
+    assert hint in done.stderr
+    assert not trials.FOLDER.exists()
+
+
+def test_settings_are_read_as_params_yaml_is() -> None:
+    from data import params
+
+    train = params.changed(tiny(), ["nesterov=false", "progressive=[{epochs: 2, size: 16}]", "max_lr=1e-3"])
+    assert (train.nesterov, train.small_epochs, train.max_lr) == (False, 2, 0.001)
+    with pytest.raises(UserError):
+        params.changed(tiny(), ["nesterov=maybe"])
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    """Hand-computed: mean 0.92, standard error 0.01 / sqrt(3), t of two degrees of freedom 4.3027."""
+    rows = [{"accuracy": value, "pictures": 10000, "shown": "test"} for value in (0.91, 0.92, 0.93)]
+    said = trials.summary(rows)
+    assert said == (
+        "accuracy  92.00% on 10000 test pictures, mean of 3 runs "
+        "(deviation 1.00%, 95 % from 89.52% to 94.48%)"
+    )
+
+
+def test_a_trainer_that_is_set_back_is_as_new(workspace: Path) -> None:
+    import torch
+
+    cpu = torch.device("cpu")
+    first, second = (tiny(seed=seed, flip="random", shift=2.0) for seed in (1, 2))
+    used, fresh = Trainer(first, *split(first, cpu)[0]), Trainer(second, *split(second, cpu)[0])
+    for _ in range(5):
+        used.take_step()
+    used.restart(second, *split(second, cpu)[0])
+    for _ in range(5):
+        used.take_step()
+        fresh.take_step()
+    for one, other in zip(
+        used.network.state_dict().values(), fresh.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
+    assert used.totals() == fresh.totals()

@@ -1,0 +1,127 @@
+"""The same recipe from several seeds: how much of a result is chance, and whether a change is one.
+
+    python -m train.trials --recipe fast --seeds 5
+    python -m train.trials --recipe fast --seeds 1 --set validation=5000 --set max_lr=1.0
+
+Reads params.yaml and data/cifar10/, which `dvc repro prepare` makes. Writes train/trials/trials.csv, a row
+for each run as soon as it is over, and train/trials/<run>/curves.csv. Runs that are there already are not
+repeated, and one that was stopped goes on. A recipe is tuned on pictures held out of train, as by
+`--set validation=5000`; with none, the test pictures are shown to the network after its last epoch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import torch
+import typer
+from scipy import stats
+
+from data import params
+from data.errors import run
+from data.files import write_csv
+from data.params import Train
+from data.pictures import PREPARED
+from train import checkpoint
+from train.checkpoint import Fingerprint
+from train.device import choose_device, describe, keep_large_blocks, on_device
+from train.fit import Run, only_training, split
+from train.inference import logits, score
+from train.loop import Trainer
+from train.stopping import stoppable
+
+FOLDER = Path("train/trials")
+TABLE = FOLDER / "trials.csv"
+
+
+def recipes(name: str, settings: list[str], seeds: range) -> Iterator[Train]:
+    """Yield the recipe's parameters with other settings and each of the seeds."""
+    train = params.load().named(name)
+    for seed in seeds:
+        yield params.changed(train, [*settings, f"seed={seed}"])
+
+
+def finished() -> list[dict[str, Any]]:
+    """Return the runs that are over."""
+    if not TABLE.exists():
+        return []
+    table = pd.read_csv(TABLE, dtype={"run": str}, keep_default_na=False)
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def result(trainer: Trainer, watched: tuple[torch.Tensor, torch.Tensor]) -> dict[str, object]:
+    """Return how well the last epoch's network knows the pictures that it was not trained on."""
+    shown, (images, labels) = "validation", watched
+    if trainer.params.watch_test or not len(images):
+        shown, (images, labels) = "test", on_device(PREPARED / "test.safetensors", trainer.device)
+    found = score(logits(trainer.model, images, "testing"), labels)
+    return {
+        "shown": shown,
+        "pictures": len(images),
+        "accuracy": round(found.accuracy, 4),
+        "loss": round(found.loss, 4),
+    }
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """Return mean, standard deviation and, of two runs or more, the mean's 95 % confidence interval.
+
+    By Student's t distribution, which takes the runs' results to be normally distributed.
+    """
+    values = pd.Series([float(row["accuracy"]) for row in rows])
+    said = f"accuracy  {values.mean():.2%} on {rows[0]['pictures']} {rows[0]['shown']} pictures"
+    if len(values) < 2:
+        return f"{said}, one run"
+    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    scatter = f"deviation {values.std():.2%}, 95 % from {low:.2%} to {high:.2%}"
+    return f"{said}, mean of {len(values)} runs ({scatter})"
+
+
+def main(
+    recipe: Annotated[str, typer.Option(help="another recipe than the chosen one")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="how many runs, from seed 1 on")] = 5,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="another value of a parameter, as max_lr=1.0")
+    ] = None,
+) -> None:
+    """Train a recipe from several seeds and say how far the results scatter."""
+    keep_large_blocks()
+    settings, device = sorted(set_ or []), choose_device()
+    chosen = list(recipes(recipe, settings, range(1, seeds + 1)))
+    name = recipe or params.load().recipe
+    rows, done = [], finished()
+    trainer: Trainer | None = None
+    with only_training(), stoppable() as stop:
+        for train in chosen:
+            fingerprint = Fingerprint.of(train, PREPARED / "train.safetensors")
+            if old := next((row for row in done if row["run"] == fingerprint.name), None):
+                rows.append(old)
+                continue
+            (images, labels), watched = split(train, device)
+            if trainer is None:
+                trainer = Trainer(train, images, labels)
+            else:
+                trainer.restart(train, images, labels)
+            print(
+                f"recipe {name}, seed {train.seed}, {len(images):,} pictures, {describe(device)}",
+                flush=True,
+            )
+            started, folder = time.monotonic(), FOLDER / fingerprint.name
+            Run(trainer, watched, fingerprint, folder / "curves.csv", folder / "timing.csv").to_the_end(stop)
+            row: dict[str, Any] = {"recipe": name, "settings": " ".join(settings), "seed": train.seed}
+            row |= result(trainer, watched) | {"full_size_epochs": trainer.full_size_epochs}
+            row |= {"seconds": round(time.monotonic() - started), "run": fingerprint.name}
+            rows.append(row)
+            done.append(row)
+            write_csv(TABLE, pd.DataFrame(done))
+            checkpoint.clear(fingerprint)
+            print(f"seed {train.seed}  accuracy {row['accuracy']:.4f}  loss {row['loss']:.4f}", flush=True)
+    print(summary(rows))
+
+
+if __name__ == "__main__":
+    run(main)
