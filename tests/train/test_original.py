@@ -1,6 +1,6 @@
 """The recipe `original` point by point; the rest of it is tested where it lives, as named here.
 
-Learning rates to the last digit: test_schedule.py. Layers, initialisation: test_resnet.py. Shifts by parts of a
+Learning rates to the last digit: test_schedule.py. Layers, initialisation: test_resnet.py. Shifts by part of a
 pixel: test_augment.py. That the test pictures are watched: test_fit.py.
 """
 
