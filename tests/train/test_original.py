@@ -1,7 +1,7 @@
 """The recipe `original` point by point; the rest of it is tested where it lives, as named here.
 
-Learning rates to the last digit: test_schedule.py. Layers, initialisation: test_resnet.py. Shifts by part of a
-pixel: test_augment.py. That the test pictures are watched: test_fit.py.
+Learning rates to the last digit: test_schedule.py. Layers and initialisation: test_resnet.py. Shifts by part
+of a pixel: test_augment.py. That the test pictures are watched: test_fit.py.
 """
 
 from __future__ import annotations
