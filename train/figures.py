@@ -85,7 +85,7 @@ def range_test(curve: pd.DataFrame, suggested: float) -> Figure:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, column in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         axes.plot(curve["lr"], curve[column], ".", color=GREY, markersize=2, label="each step")
-        axes.plot(curve["lr"], curve[f"smooth_{column}"], color=OURS, label="moving average")
+        axes.plot(curve["lr"], curve[f"smooth_{column}"], color=OURS, label="mean of the steps around")
         axes.axvline(suggested, color="black", linewidth=1, linestyle=":", label=f"best at {suggested:.2f}")
         axes.set(title=f"{column.capitalize()} on the batches", xlabel="learning rate")
         axes.grid(alpha=0.3)

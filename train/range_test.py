@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated
 
 import pandas as pd
@@ -28,11 +29,9 @@ from train.fit import split
 from train.loop import Trainer
 
 FOLDER = Path("train/range_test")
-SMOOTHING = 0.05  # weight of the newest step in the moving average: of about 20 steps
-BLOWN_UP = (
-    4.0  # times the best loss so far, smoothed: nothing is learned any more (as fastai's lr_find stops)
-)
-FALLS = 0.02  # below its best, the smoothed accuracy counts as falling: twice its noise at batch 128
+WINDOW = 41  # steps whose mean is shown, with the step in their middle, so that the curve does not lag behind
+BLOWN_UP = 4.0  # times the best loss so far, both as means: nothing is learned any more (as fastai's lr_find)
+FALLS = 0.02  # below its best, the mean accuracy counts as falling: three times its noise at batch 128
 
 
 def climbing(train: Train, count: int, max_lr: float, steps: int, size: int) -> Train:
@@ -57,37 +56,31 @@ def climbing(train: Train, count: int, max_lr: float, steps: int, size: int) -> 
 def test(trainer: Trainer) -> pd.DataFrame:
     """Train until the steps are over or the loss blows up.
 
-    Returns a row a step: step, lr, loss, accuracy, and a moving average of both.
+    Returns a row a step: step, lr, loss, accuracy, and the means of both over the steps around.
     """
-    rows = []
-    loss = accuracy = 0.0
+    rows: list[tuple[int, float, float, float]] = []
     best = math.inf
     with progress("range test", trainer.total, "steps") as task:
         while trainer.step < trainer.total:
-            step = trainer.step
-            within = step % trainer.steps
+            step, within = trainer.step, trainer.step % trainer.steps
             trainer.take_step()
-            now = trainer.losses[within].item()
+            loss = trainer.losses[within].item()
+            if not math.isfinite(loss):
+                break
             count = min(trainer.params.batch, len(trainer.images) - within * trainer.params.batch)
-            right = trainer.correct[within].item() / count
-            if not math.isfinite(now):
+            rows.append((step + 1, trainer.schedule.lr(step), loss, trainer.correct[within].item() / count))
+            latest = fmean(row[2] for row in rows[-WINDOW:])
+            best = min(best, latest)
+            task.advance(1, f"lr {rows[-1][1]:.3f}  loss {latest:.4f}")
+            if latest > BLOWN_UP * best:
                 break
-            # A moving average that starts at 0, made up for that (Kingma and Ba 2015, section 3).
-            loss, accuracy = (
-                (1 - SMOOTHING) * old + SMOOTHING * new for old, new in ((loss, now), (accuracy, right))
-            )
-            whole = 1 - (1 - SMOOTHING) ** (step + 1)
-            best = min(best, loss / whole)
-            rows.append((step + 1, trainer.schedule.lr(step), now, right, loss / whole, accuracy / whole))
-            task.advance(1, f"lr {rows[-1][1]:.3f}  loss {rows[-1][4]:.4f}  acc {rows[-1][5]:.4f}")
-            if loss / whole > BLOWN_UP * best:
-                break
-    columns = ["step", "lr", "loss", "accuracy", "smooth_loss", "smooth_accuracy"]
-    return pd.DataFrame(rows, columns=columns).round(6)
+    curve = pd.DataFrame(rows, columns=["step", "lr", "loss", "accuracy"])
+    around = curve[["loss", "accuracy"]].rolling(WINDOW, center=True, min_periods=1).mean()
+    return curve.join(around.add_prefix("smooth_")).round(6)
 
 
 def suggestion(curve: pd.DataFrame) -> tuple[float, bool]:
-    """Return the learning rate at which the smoothed accuracy is best, and whether it falls after that."""
+    """Return the learning rate at which the mean accuracy is best, and whether it falls after that."""
     top = int(curve["smooth_accuracy"].to_numpy().argmax())
     after = curve["smooth_accuracy"].iloc[top:]
     return float(curve["lr"].iloc[top]), bool(after.min() < after.iloc[0] - FALLS)
