@@ -150,7 +150,7 @@ class Params(_Group):
     def named(self, recipe: str) -> Train:
         """Return the training of any recipe that takes the pictures of the chosen one; "" is the chosen one.
 
-        Raises `UserError` if there is no such recipe, or if the prepared pictures are not its own.
+        Raises `UserError` if there is no such recipe, or if it takes other pictures.
         """
         if (recipe or self.recipe) not in self.recipes:
             raise UserError(f"--recipe {recipe}: not one of the recipes", nearest(recipe, self.recipes))
@@ -202,7 +202,10 @@ def changed(train: Train, settings: Iterable[str]) -> Train:
         if not equals or name not in values:
             hint = nearest(name, values) if equals else "write it as max_lr=1.0."
             raise UserError(f"--set {setting}: {name if equals else setting} is not a parameter", hint)
-        values[name] = YAML(typ="safe").load(value)
+        try:
+            values[name] = YAML(typ="safe").load(value)
+        except YAMLError:
+            raise UserError(f"--set {setting}: not readable as YAML", "quote it in the shell.") from None
     recipe = {"prepare": {"source": "sample"}, "train": values}  # which source does not matter here
     try:
         return Recipe.model_validate(recipe).train

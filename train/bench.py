@@ -16,6 +16,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated
@@ -31,11 +32,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from data import params
-from data.errors import run
+from data.errors import UserError, run
 from data.files import write_json
 from data.params import Train
 from train.augment import MEAN, STD, colours_first
-from train.device import autocast, choose_device, describe, keep_large_blocks
+from train.device import autocast, choose_device, computes_bfloat16, describe, keep_large_blocks
 from train.fit import LOOK_SECONDS, precision, split
 from train.loop import Trainer
 from train.resnet import ResNet
@@ -44,6 +45,7 @@ from train.resnet import ResNet
 MULTIPLY_ADDS = 193.1e6
 SQUARE = 2048  # side of the matrix product
 WORKERS = 2  # of the plain loop's DataLoader
+PAUSE = 1.0  # seconds in which the workers fetch what they fetch ahead, so that no other contender is slowed
 
 
 def rate(step: Callable[[], object], batch: int, steps: int, device: torch.device) -> float:
@@ -61,7 +63,7 @@ def bare_step(trainer: Trainer, pictures: Tensor, labels: Tensor) -> Callable[[]
 
     def step() -> None:
         with autocast(trainer.device, trainer.params.precision):
-            answers = trainer.network(pictures)
+            answers = trainer.forward(pictures)
         loss = F.cross_entropy(answers.float(), labels)
         trainer.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -134,15 +136,23 @@ def plain_loop(pipe: Connection, images: NDArray[np.uint8], labels: list[int], r
         optimizer.step()
         loss.item()  # what a tutorial's loop adds up for its progress line
 
+    with suppress(EOFError):
+        serve(pipe, step, recipe.batch, device)
+
+
+def serve(pipe: Connection, step: Callable[[], object], batch: int, device: torch.device) -> None:
+    """Measure whenever a number of steps comes through the pipe, until it is 0."""
     while steps := pipe.recv():
-        pipe.send(rate(step, recipe.batch, steps, device))
+        found = rate(step, batch, steps, device)
+        time.sleep(PAUSE)
+        pipe.send(found)
 
 
 def product_flops(device: torch.device, recipe: Train) -> float:
     """Return how many floating-point operations a second a square matrix product does."""
-    one = torch.randn(SQUARE, SQUARE, device=device)
-    with autocast(device, recipe.precision):
-        rounds = rate(lambda: one @ one, 1, 8, device)
+    half = recipe.precision == "bfloat16" and computes_bfloat16(device)
+    one = torch.randn(SQUARE, SQUARE, device=device, dtype=torch.bfloat16 if half else torch.float32)
+    rounds = rate(lambda: one @ one, 1, 8, device)
     return 2 * SQUARE**3 * rounds
 
 
@@ -177,6 +187,7 @@ def main(
         target=plain_loop, args=(here, images.cpu().numpy(), labels.tolist(), train), daemon=False
     )
     plain.start()
+    here.close()  # so that the end of that process is noticed
 
     def plain_rate() -> float:
         there.send(steps)
@@ -196,8 +207,11 @@ def main(
                 result = measure()
                 if number:  # the first round warms up
                     rates[name].append(result)
-    finally:
         there.send(0)
+    except (EOFError, BrokenPipeError):
+        raise UserError("the plain loop's process ended", "what it said stands above.") from None
+    finally:
+        there.close()
         plain.join()
     report(rates, f"{describe(device)}, {precision(train, device)}", batch, memory, out)
 

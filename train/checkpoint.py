@@ -39,10 +39,14 @@ class Fingerprint:
     code: str
 
     @classmethod
-    def of(cls, params: Train, pictures: Path) -> Fingerprint:
-        """Take checksums of the parameters, of the file of pictures, and of the code with torch's release."""
+    def of(cls, params: Train, pictures: Path, command: str = "fit") -> Fingerprint:
+        """Take checksums of the parameters, of the file of pictures, and of the code with torch's release.
+
+        Part of the parameters is the command: a run belongs to that which began it.
+        """
         code = [torch.__version__, *(digest(Path(__file__).with_name(name), "sha256") for name in CODE)]
-        return cls(_short(params.model_dump_json()), digest(pictures, "sha256")[:12], _short(" ".join(code)))
+        recipe = _short(command + params.model_dump_json())
+        return cls(recipe, digest(pictures, "sha256")[:12], _short(" ".join(code)))
 
     @property
     def name(self) -> str:
@@ -89,8 +93,8 @@ def resume(trainer: Trainer, fingerprint: Fingerprint) -> Story:
     Checkpoints of other runs and damaged ones are named and left alone; with none of its own the trainer
     stays at step 0. What a killed process was writing is removed.
     """
-    for part in FOLDER.glob(".*.part"):
-        part.unlink(missing_ok=True)  # another process of this run may have been quicker
+    for part in FOLDER.glob(".*.part") if trainer.world.first else ():
+        part.unlink()
     for path in sorted(FOLDER.glob("*.safetensors")):
         if not path.name.startswith(fingerprint.name):
             other = _about(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,33 +49,25 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
-def compiled(network: nn.Module, when: str, device: torch.device) -> Callable[[Tensor], Tensor]:
+def compiled(network: nn.Module, when: str, device: torch.device) -> nn.Module:
     """Return the network compiled by torch.compile if it is wanted: "never", on a "gpu", or "always".
 
-    On a GPU its steps are recorded as CUDA graphs. What cannot be compiled here runs as it is, after a line
-    that says why.
+    Code is made at the first step, and anew for each size of pictures and for a last batch. On a GPU the
+    steps are recorded as CUDA graphs.
     """
     if when == "never" or (when == "gpu" and device.type != "cuda"):
         return network
-    # A size of pictures and a last batch each get code of their own.
-    fast = torch.compile(
-        network, mode="reduce-overhead" if device.type == "cuda" else "default", dynamic=False
-    )
-    compiles = True
+    mode = "reduce-overhead" if device.type == "cuda" else "default"
+    found = torch.compile(network, mode=mode, dynamic=False)
+    assert isinstance(found, nn.Module)  # its types say no more than that it can be called
+    return found
 
-    def forward(pictures: Tensor) -> Tensor:
-        nonlocal compiles
-        if compiles:
-            try:
-                return fast(pictures)  # type: ignore[no-any-return]
-            except (RuntimeError, OSError) as error:
-                compiles = False
-                reason = str(error).strip().splitlines()[0]
-                print(f"not compiled, runs as it is: {type(error).__name__}: {reason}", flush=True)
-        answers: Tensor = network(pictures)
-        return answers
 
-    return forward
+def cannot_compile(error: Exception) -> bool:
+    """Say whether an error comes from torch.compile, as where there is no C++ compiler."""
+    from torch._dynamo.exc import TorchDynamoException  # two seconds, only where something is compiled
+
+    return isinstance(error, TorchDynamoException)
 
 
 def keep_large_blocks() -> None:

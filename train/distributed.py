@@ -54,6 +54,14 @@ class World:
         dist.all_reduce(said, dist.ReduceOp.MAX)
         return [int(value) for value in said]
 
+    def fail_together(self, problem: UserError | None) -> None:
+        """Raise a problem that any of the processes has; those without one end without a word."""
+        (failed,) = self.agree([problem is not None])
+        if problem:
+            raise problem
+        if failed:
+            raise SystemExit(1)
+
     def sum(self, values: Tensor) -> Tensor:
         """Return the sum of a tensor over the processes."""
         if self.size > 1:
@@ -89,13 +97,9 @@ def launch(devices: int | str, module: str) -> None:
     Raises `UserError` if there are not as many GPUs.
     """
     count = wanted(devices)
-    if count == 1 or "LOCAL_RANK" in os.environ:
+    if count == 1 or dist.is_torchelastic_launched():
         return
-    if torch.cuda.is_available() and count > torch.cuda.device_count():
-        raise UserError(
-            f"params.yaml: devices is {count}; this machine has {torch.cuda.device_count()} GPUs",
-            "set devices to auto.",
-        )
+    _enough(count)
     # The processes share the processor's cores; torchrun would give each of them a single thread.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(torch.get_num_threads() // count, 1)))
     run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m", module]
@@ -103,23 +107,32 @@ def launch(devices: int | str, module: str) -> None:
     os.execv(sys.executable, [sys.executable, *run])
 
 
+def _enough(count: int) -> None:
+    """Raise `UserError` if this machine has GPUs, but not as many."""
+    if torch.cuda.is_available() and count > torch.cuda.device_count():
+        raise UserError(
+            f"{count} processes on this machine, with {torch.cuda.device_count()} GPUs; expected one each",
+            "set devices to auto in params.yaml, or start torchrun with a lower --nproc-per-node.",
+        )
+
+
 @contextmanager
 def joined() -> Iterator[World]:
     """Join the other processes that torchrun started: by NCCL between GPUs, by gloo between CPUs."""
-    if "LOCAL_RANK" not in os.environ:
+    if not dist.is_torchelastic_launched():
         yield World(0, 1, choose_device())
         return
     device = torch.device("cpu")
+    _enough(int(os.environ["LOCAL_WORLD_SIZE"]))
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     world = World(dist.get_rank(), dist.get_world_size(), device)
-    try:
-        with nullcontext() if world.first else _silent():
-            yield world
-    finally:
-        dist.destroy_process_group()
+    with nullcontext() if world.first else _silent():
+        yield world
+    # Only at a good end: after an error the others may be anywhere, and would have to be waited for.
+    dist.destroy_process_group()
 
 
 @contextmanager

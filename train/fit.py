@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,12 @@ class Run:
         self.trainer, self.watched, self.fingerprint = trainer, watched, fingerprint
         self.curves, self.timing = curves, timing
         story = checkpoint.resume(trainer, fingerprint)
+        latest, earliest = trainer.world.agree([trainer.step, -trainer.step])
+        if latest != -earliest:
+            raise UserError(
+                f"the processes found checkpoints of different steps, {-earliest} and {latest}",
+                f"let all of them share one {checkpoint.FOLDER}, or delete it everywhere.",
+            )
         self.history, self.before = story.history, story.seconds  # seconds of the epoch before a stop
         self.saved = self.started = time.monotonic()
 
@@ -97,8 +103,8 @@ class Run:
                 self._epoch(task, stop)
             done = self._share(trainer.step)
             self._finish()
-            (stop.asked,) = trainer.world.agree([stop.asked])
-            stop.obey()
+            (asked,) = trainer.world.agree([stop.asked])
+            stop.obey(asked)
 
     def _epoch(self, task: Task, stop: Stop) -> None:
         """Train to the end of the epoch, with a look at the loss, and a checkpoint, now and then."""
@@ -111,16 +117,16 @@ class Run:
                 return
             now = time.monotonic()
             due = now - looked > LOOK_SECONDS[trainer.device.type], now - self.saved > CHECKPOINT_SECONDS
-            stop.asked, look, save = trainer.world.agree([stop.asked, *due])
-            if not (stop.asked or look or save):
+            asked, look, save = trainer.world.agree([stop.asked, *due])
+            if not (asked or look or save):
                 continue
             loss, accuracy = trainer.totals()
             note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
             task.advance(self._share(trainer.step) - self._share(shown), note)
             looked, shown = now, trainer.step
-            if save or stop.asked:
+            if save or asked:
                 self._save()
-            stop.obey()
+            stop.obey(asked)
 
     def _finish(self) -> None:
         """Record an epoch that is over."""
@@ -128,7 +134,7 @@ class Run:
         epoch = last // trainer.steps
         loss, accuracy = trainer.totals()
         if not trainer.world.first:
-            self.saved = time.monotonic()
+            self._save()
             return
         row: Row = {
             "epoch": epoch + 1,
@@ -163,6 +169,7 @@ class Run:
     def _save(self) -> None:
         if self.trainer.world.first:
             checkpoint.write(self.trainer, self.fingerprint, Story(self.history, self._seconds()))
+        self.trainer.world.agree([0])  # nobody goes before it is written
         self.saved = time.monotonic()
 
 
@@ -208,18 +215,32 @@ def fit(chosen: Params, world: World) -> None:
     recipe = chosen.chosen.train
     (images, labels), watched = split(recipe, world.device)
     trainer = Trainer(recipe, images, labels, world)
-    with only_training() if world.first else nullcontext():
+    with locked(world):
         fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors")
         what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
         print(f"{what}, {describe(world.device)}, {precision(recipe, world.device)}", flush=True)
         training = Run(trainer, watched, fingerprint)
-        with stoppable() as stop:
+        with stoppable(patient=world.size > 1) as stop:
             training.to_the_end(stop)
         if world.first:
             model.write(trainer.model)
             write_json(METRICS, metrics(trainer, training.history))
             write_curves(training.history)
             checkpoint.clear(fingerprint)
+
+
+@contextmanager
+def locked(world: World) -> Iterator[None]:
+    """Keep other trainings out for all processes of this one: nobody reads a checkpoint before that."""
+    with ExitStack() as stack:
+        problem = None
+        if world.first:
+            try:
+                stack.enter_context(only_training())
+            except UserError as error:
+                problem = error
+        world.fail_together(problem)
+        yield
 
 
 @contextmanager

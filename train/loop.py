@@ -17,7 +17,7 @@ from data.errors import UserError
 from data.params import Train
 from data.pictures import SIDE
 from train.augment import Augment, Normalise
-from train.device import ORDER, autocast, compiled, seeded
+from train.device import ORDER, autocast, cannot_compile, compiled, seeded
 from train.distributed import ALONE, World
 from train.model import Model
 from train.resnet import ResNet, to_device
@@ -48,19 +48,19 @@ class Trainer:
         self.network = to_device(ResNet(params.depth, bn_momentum=params.bn_momentum), self.device)
         if params.sync_bn:
             self._share_statistics()
-        self._forward = compiled(world.wrap(self.network), params.compile, self.device)
-        self.optimizer = optimizer(self.network, params, self.device)
+        self._eager = world.wrap(self.network)
+        self.forward = compiled(self._eager, params.compile, self.device)
         self.restart(params, images, labels)
 
     def restart(self, params: Train, images: Tensor, labels: Tensor) -> None:
         """Go back to step 0, with other pictures or another seed if need be: what is compiled stays so.
 
-        The parameters may differ in anything but depth, bn_momentum and precision.
+        The parameters may differ in anything but depth, bn_momentum, compile and sync_bn.
         """
         self.params, self.images, self.labels = params, images, labels
         torch.manual_seed(params.seed)
         self.network.load_state_dict(ResNet(params.depth).state_dict())
-        self.optimizer.state.clear()
+        self.optimizer = optimizer(self.network, params, self.device)
         self.steps = math.ceil(len(images) / params.batch)
         self.schedule = Schedule(params, self.steps)
         self.total = min(params.max_steps or self.schedule.total, self.schedule.total)
@@ -119,15 +119,28 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"], group["momentum"] = self.schedule.lr(self.step), self.schedule.momentum(self.step)
         self.network.train()
+        try:
+            loss, correct = self._gradients(pictures, labels, batch)
+        except Exception as error:
+            if self.forward is self._eager or not cannot_compile(error):
+                raise
+            reason = str(error).strip().splitlines()[0]
+            print(f"not compiled, runs as it is: {type(error).__name__}: {reason}", flush=True)
+            self.forward = self._eager
+            loss, correct = self._gradients(pictures, labels, batch)
+        self.optimizer.step()
+        return loss, correct
+
+    def _gradients(self, pictures: Tensor, labels: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """Put the gradients of a batch into the weights; return loss and right answers as `update` does."""
+        self.optimizer.zero_grad()
         with autocast(self.device, self.params.precision):
-            answers = self._forward(pictures)
+            answers = self.forward(pictures)
         answers = answers.to(torch.promote_types(answers.dtype, torch.float32))  # out of bfloat16
         mean = F.cross_entropy(answers, labels, label_smoothing=self.params.label_smoothing)
         loss = mean * (len(labels) / batch)
-        self.optimizer.zero_grad()
         # Gradients are averaged over the processes.
         (loss * self.world.size).backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
         return loss.detach(), (answers.argmax(1) == labels).sum()
 
     def _rows(self, epoch: int) -> Tensor:
@@ -149,7 +162,8 @@ class Trainer:
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             self.diverged(self.step - done + int(bad[0]))
-        if not torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all():
+        sound = torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all()
+        if any(self.world.agree([not sound])):
             self.diverged(self.step - 1)  # a loss is that before its step, which may have ruined the weights
         batch, count = self.params.batch, len(self.images)
         sizes = torch.tensor([min(batch, count - start) for start in range(0, done * batch, batch)])

@@ -74,6 +74,8 @@ def test(trainer: Trainer) -> pd.DataFrame:
             task.advance(1, f"lr {rows[-1][1]:.3f}  loss {latest:.4f}")
             if latest > BLOWN_UP * best:
                 break
+    if not rows:
+        trainer.diverged(0)
     curve = pd.DataFrame(rows, columns=["step", "lr", "loss", "accuracy"])
     around = curve[["loss", "accuracy"]].rolling(WINDOW, center=True, min_periods=1).mean()
     return curve.join(around.add_prefix("smooth_")).round(6)

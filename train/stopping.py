@@ -18,18 +18,19 @@ class Stop:
 
     asked: int = 0  # the signal's number
 
-    def obey(self) -> None:
-        """End the process if that was asked: exit code 130 after Ctrl-C, 143 after SIGTERM."""
-        if self.asked == signal.SIGINT:
+    def obey(self, asked: int) -> None:
+        """End the process if a signal asks for it: exit code 130 after Ctrl-C, 143 after SIGTERM."""
+        if asked == signal.SIGINT:
             raise KeyboardInterrupt
-        if self.asked:
-            raise SystemExit(128 + self.asked)
+        if asked:
+            raise SystemExit(128 + asked)
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
+def stoppable(patient: bool = False) -> Iterator[Stop]:
     """Note the first signal instead of dying of it; a second one acts at once, as it always does.
 
+    `patient` ignores it, too: torchrun passes on what each of its processes may have got already.
     Python raises KeyboardInterrupt wherever it is, even where exceptions are swallowed, as in a finaliser.
     """
     stop = Stop()
@@ -41,8 +42,10 @@ def stoppable() -> Iterator[Stop]:
 
     def note(number: int, _: FrameType | None) -> None:
         stop.asked = number
-        restore()
-        print("\nstopping after this step; once more to stop at once", file=sys.stderr, flush=True)
+        if not patient:
+            restore()
+        more = "" if patient else "; once more to stop at once"
+        print(f"\nstopping after this step{more}", file=sys.stderr, flush=True)
 
     for number in SIGNALS:
         signal.signal(number, note)

@@ -7,11 +7,11 @@ Reads params.yaml and data/cifar10/, which `dvc repro prepare` makes. Writes tra
 for each run as soon as it is over, and train/trials/<run>/curves.csv. Runs that are there already are not
 repeated, and one that was stopped goes on. A recipe is tuned on pictures held out of train, as by
 `--set validation=5000`; with none, the test pictures are shown to the network after its last epoch.
+One process, on the first device.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ import typer
 from scipy import stats
 
 from data import params
-from data.errors import run
+from data.errors import UserError, run
 from data.files import write_csv
 from data.params import Train
 from data.pictures import PREPARED
@@ -41,15 +41,22 @@ TABLE = FOLDER / "trials.csv"
 def recipes(name: str, settings: list[str], seeds: range) -> Iterator[Train]:
     """Yield the recipe's parameters with other settings and each of the seeds."""
     train = params.load().named(name)
-    for seed in seeds:
-        yield params.changed(train, [*settings, f"seed={seed}"])
+    if seed := next((setting for setting in settings if setting.startswith("seed=")), None):
+        raise UserError(f"--set {seed}: the seeds are those of --seeds, from 1 on", "leave it out.")
+    for number in seeds:
+        yield params.changed(train, [*settings, f"seed={number}"])
 
 
 def finished() -> list[dict[str, Any]]:
     """Return the runs that are over."""
     if not TABLE.exists():
         return []
-    table = pd.read_csv(TABLE, dtype={"run": str}, keep_default_na=False)
+    try:
+        table = pd.read_csv(TABLE, dtype={"run": str, "accuracy": float}, keep_default_na=False)
+    except ValueError as error:
+        raise UserError(f"{TABLE}: not a table of trials ({error})", "move it away to begin anew.") from None
+    if not {"run", "accuracy", "pictures", "shown"} <= set(table):
+        raise UserError(f"{TABLE}: not a table of trials", "move it away to begin anew.")
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
@@ -97,11 +104,12 @@ def main(
     trainer: Trainer | None = None
     with only_training(), stoppable() as stop:
         for train in chosen:
-            fingerprint = Fingerprint.of(train, PREPARED / "train.safetensors")
+            (images, labels), watched = split(train, device)
+            fingerprint = Fingerprint.of(train, PREPARED / "train.safetensors", "trials")
             if old := next((row for row in done if row["run"] == fingerprint.name), None):
+                checkpoint.clear(fingerprint)  # of a run that was killed just after its row was written
                 rows.append(old)
                 continue
-            (images, labels), watched = split(train, device)
             if trainer is None:
                 trainer = Trainer(train, images, labels)
             else:
@@ -110,11 +118,15 @@ def main(
                 f"recipe {name}, seed {train.seed}, {len(images):,} pictures, {describe(device)}",
                 flush=True,
             )
-            started, folder = time.monotonic(), FOLDER / fingerprint.name
-            Run(trainer, watched, fingerprint, folder / "curves.csv", folder / "timing.csv").to_the_end(stop)
+            folder = FOLDER / fingerprint.name
+            whole = Run(trainer, watched, fingerprint, folder / "curves.csv", folder / "timing.csv")
+            whole.to_the_end(stop)
             row: dict[str, Any] = {"recipe": name, "settings": " ".join(settings), "seed": train.seed}
             row |= result(trainer, watched) | {"full_size_epochs": trainer.full_size_epochs}
-            row |= {"seconds": round(time.monotonic() - started), "run": fingerprint.name}
+            row |= {
+                "seconds": round(sum(epoch["seconds"] for epoch in whole.history)),
+                "run": fingerprint.name,
+            }
             rows.append(row)
             done.append(row)
             write_csv(TABLE, pd.DataFrame(done))

@@ -51,8 +51,8 @@ with joined() as world:
 def torchrun(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a command in two processes, in the current folder."""
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(start, env=environment, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(start, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture
@@ -124,9 +124,18 @@ def test_shared_batch_norm_is_refused_where_there_is_no_gpu(images: torch.Tensor
         Trainer(tiny(sync_bn=True), images, torch.zeros(80, dtype=torch.int64))
 
 
-def test_auto_is_one_process_without_a_gpu() -> None:
-    assert distributed.wanted("auto") == max(torch.cuda.device_count(), 1)
+@pytest.mark.parametrize(("gpus", "wanted"), [(0, 1), (1, 1), (4, 4)])
+def test_auto_is_every_gpu_or_one_cpu(monkeypatch: pytest.MonkeyPatch, gpus: int, wanted: int) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert distributed.wanted("auto") == wanted
     assert distributed.wanted(3) == 3
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match="3 processes on this machine, with 2 GPUs"):
+        distributed.launch(3, "train.fit")
 
 
 def weights() -> str:
@@ -141,7 +150,7 @@ def start() -> subprocess.Popen[str]:
     """Start the stage as DVC does; the recipe asks for two processes."""
     return subprocess.Popen(
         [sys.executable, "-m", "train.fit"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -160,7 +169,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
 ) -> None:
     write_params(workspace, **LONG | {"devices": 2})
     whole = start()
-    said, errors = whole.communicate()
+    said, errors = whole.communicate(timeout=300)
     assert whole.returncode == 0, errors
     assert said.startswith("2 processes, started by torchrun\nResNet-11 v2")
     assert said.count("epoch 1/40") == 1
@@ -177,7 +186,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     assert not Path("train/model.safetensors").exists()
 
     again = start()
-    said, errors = again.communicate()
+    said, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
     assert "going on after step" in said
     assert weights() == unstopped
@@ -190,10 +199,36 @@ def test_a_run_goes_on_with_another_number_of_processes(workspace: Path) -> None
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
     run.kill()
-    run.communicate()
+    run.communicate(timeout=300)
     done = torchrun("-m", "train.fit")
     assert done.returncode == 0, done.stderr
     assert "going on after step" in done.stdout
     assert "epoch 40/40" in done.stdout
     assert fit.METRICS.exists()
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))
+
+
+def test_a_second_training_and_its_processes_keep_away(workspace: Path) -> None:
+    write_params(workspace, **LONG | {"epochs": 4000})
+    first = start()
+    assert first.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in first.stdout)
+    second = torchrun("-m", "train.fit")
+    assert second.returncode == 1
+    assert second.stderr.count("error: train/checkpoints: another training is at work here") == 1
+    assert first.poll() is None
+    first.kill()
+    first.communicate(timeout=300)
+
+
+def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(workspace: Path) -> None:
+    write_params(workspace, **LONG | {"epochs": 4000, "devices": 2})
+    run = start()
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    os.kill(run.pid, signal.SIGTERM)  # torchrun passes it on
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode != 0
+    assert "stopping after this step" in errors
+    assert list(checkpoint.FOLDER.glob("*-*.safetensors"))
+    assert not list(checkpoint.FOLDER.glob(".*.part"))

@@ -34,7 +34,7 @@ EAGER = """
 from data.errors import run
 from train import fit
 fit.CHECKPOINT_SECONDS = -1.0
-fit.LOOK_SECONDS = {"cpu": -1.0}
+fit.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
 run(fit.main)
 """
 
@@ -140,7 +140,7 @@ import torch
 from train import checkpoint, fit
 torch.set_num_threads(1)
 fit.CHECKPOINT_SECONDS = -1.0
-fit.LOOK_SECONDS = {"cpu": -1.0}
+fit.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
 moments = random.Random(int(sys.argv[1]))
 def start():
     sys.stdout.flush()
@@ -156,6 +156,8 @@ for _ in range(int(sys.argv[2])):
     before, more = steps(), moments.randint(0, 4)
     child = start()
     while steps() < before + more:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            sys.exit("ended before it was killed")
         time.sleep(0.001)
     time.sleep(moments.uniform(0, 0.05))
     os.kill(child, signal.SIGKILL)
@@ -166,9 +168,9 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def test_killed_fifty_times_at_random_moments_it_ends_in_the_same_weights(workspace: Path) -> None:
-    epochs = 50
+    epochs = 75
     small = [{"epochs": epochs, "size": 8}]
-    write_params(workspace, **TINY | {"epochs": epochs, "fall_epochs": 49.0, "progressive": small})
+    write_params(workspace, **TINY | {"epochs": epochs, "fall_epochs": 74.0, "progressive": small})
     ends = []
     for kills in (0, 50):
         process = start("-c", FIFTY, "4", str(kills))

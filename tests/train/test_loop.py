@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.exc import BackendCompilerFailed
 
 from data.errors import UserError
 from data.pictures import Pictures
 from tests.tiny import tiny
+from train.device import compiled, computes_bfloat16
 from train.loop import Trainer
 from train.resnet import ResNet
 
@@ -169,3 +171,60 @@ def test_the_loss_starts_near_chance(train_set: tuple[Tensor, Tensor]) -> None:
     trainer = Trainer(tiny(), *train_set)
     trainer.take_step()
     assert trainer.totals()[0] == pytest.approx(math.log(10), abs=1.0)
+
+
+def test_bfloat16_steps_stay_near_those_in_float32(train_set: tuple[Tensor, Tensor]) -> None:
+    ends = {}
+    for precision in ("float32", "bfloat16"):
+        trainer = Trainer(tiny(precision=precision), *train_set)
+        for _ in range(3):
+            trainer.take_step()
+        ends[precision] = trainer.totals()[0]
+        assert {weight.dtype for weight in trainer.network.state_dict().values()} <= {
+            torch.float32,
+            torch.int64,
+        }
+    assert ends["bfloat16"] == pytest.approx(ends["float32"], abs=0.05)
+    assert (ends["bfloat16"] != ends["float32"]) == computes_bfloat16(torch.device("cpu"))
+
+
+class Fails(torch.nn.Module):
+    """A network that cannot be compiled."""
+
+    def forward(self, _: Tensor) -> Tensor:
+        """Fail as torch.compile does without a C++ compiler."""
+        raise BackendCompilerFailed("inductor", RuntimeError("no compiler"), None)
+
+
+def test_what_cannot_be_compiled_runs_as_it_is(
+    train_set: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Trainer(tiny(), *train_set)
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: Fails())
+    trainer = Trainer(tiny(compile="always"), *train_set)
+    for one in (plain, trainer):
+        one.take_step()
+        one.take_step()
+    assert capsys.readouterr().out.count("not compiled, runs as it is: BackendCompilerFailed") == 1
+    assert trainer.totals() == plain.totals()
+
+
+def test_other_errors_of_a_compiled_network_are_no_reason_to_go_on(
+    train_set: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(tiny(), *train_set)
+    trainer.forward = torch.nn.Linear(2, 2)  # a compiled network with shapes that do not fit
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        trainer.take_step()
+
+
+@pytest.mark.parametrize(
+    ("when", "device", "compiles"),
+    [("never", "cuda", False), ("gpu", "cpu", False), ("gpu", "cuda", True), ("always", "cpu", True)],
+)
+def test_a_network_is_compiled_where_that_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, when: str, device: str, compiles: bool
+) -> None:
+    network, other = torch.nn.Identity(), torch.nn.Identity()
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: other)
+    assert compiled(network, when, torch.device(device)) is (other if compiles else network)

@@ -18,7 +18,7 @@ from train.schedule import Schedule
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m train.range_test` in the current folder."""
     command = [sys.executable, "-m", "train.range_test", *options]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 

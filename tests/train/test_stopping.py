@@ -9,7 +9,7 @@ from train.stopping import stoppable
 
 def test_nobody_asked() -> None:
     with stoppable() as stop:
-        stop.obey()
+        stop.obey(stop.asked)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_a_signal_is_noted_and_obeyed_when_it_suits(
         signal.raise_signal(number)
         assert stop.asked == number
         with pytest.raises(ends):
-            stop.obey()
+            stop.obey(stop.asked)
 
 
 def test_a_second_ctrl_c_acts_at_once() -> None:

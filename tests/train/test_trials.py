@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
+from data import params
 from data.errors import UserError
 from tests.tiny import ROOT, TINY, tiny, write_params
 from train import fit, trials
@@ -21,7 +23,7 @@ FEW = TINY | {"epochs": 2, "fall_epochs": 1.0, "progressive": [{"epochs": 2, "si
 def trial(*options: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m train.trials` in the current folder."""
     command = [sys.executable, "-m", "train.trials", *options]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -70,6 +72,12 @@ def test_another_value_is_another_run(workspace: Path) -> None:
             "--set: train.epochs is 'many'; expected a valid integer",
             "how many times each",
         ),
+        (["--set", "seed=7"], "--set seed=7: the seeds are those of --seeds", "leave it out."),
+        (
+            ["--set", "progressive=[{epochs: 2"],
+            "--set progressive=[{epochs: 2: not readable as YAML",
+            "quote",
+        ),
         (["--set", "depth=57"], "--set: train.depth is 57; expected 9 n + 2", ""),
         (["--recipe", "fats"], "--recipe fats: not one of the recipes", "did you mean fast?"),
         (["--recipe", "fast"], "--recipe fast takes the pictures of cifar10", 'then "dvc repro prepare"'),
@@ -83,9 +91,22 @@ def test_what_cannot_be_run_is_named(workspace: Path, options: list[str], error:
     assert not trials.FOLDER.exists()
 
 
-def test_settings_are_read_as_params_yaml_is() -> None:
-    from data import params
+def test_without_prepared_pictures_the_command_that_makes_them_is_named(workspace: Path) -> None:
+    Path("data/cifar10/train.safetensors").unlink()
+    done = trial()
+    assert done.returncode == 1
+    assert "error: data/cifar10/train.safetensors: no such file" in done.stderr
 
+
+def test_a_damaged_table_is_named(workspace: Path) -> None:
+    trials.FOLDER.mkdir()
+    trials.TABLE.write_text("nothing of the kind\n")
+    done = trial()
+    assert done.returncode == 1
+    assert "error: train/trials/trials.csv: not a table of trials" in done.stderr
+
+
+def test_settings_are_read_as_params_yaml_is() -> None:
     train = params.changed(tiny(), ["nesterov=false", "progressive=[{epochs: 2, size: 16}]", "max_lr=1e-3"])
     assert (train.nesterov, train.small_epochs, train.max_lr) == (False, 2, 0.001)
     with pytest.raises(UserError):
@@ -103,8 +124,6 @@ def test_the_interval_of_a_mean_is_students() -> None:
 
 
 def test_a_trainer_that_is_set_back_is_as_new(workspace: Path) -> None:
-    import torch
-
     cpu = torch.device("cpu")
     first, second = (tiny(seed=seed, flip="random", shift=2.0) for seed in (1, 2))
     used, fresh = Trainer(first, *split(first, cpu)[0]), Trainer(second, *split(second, cpu)[0])
