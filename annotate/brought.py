@@ -14,7 +14,8 @@ from annotate.api import Api
 from annotate.importing.load import Loaded, load
 from annotate.importing.results import to_result
 from annotate.predictions import FROM_FILE, Suggestion
-from annotate.project import Project, Pushed, exported
+from annotate.project import Project, exported
+from annotate.remembered import Pushed
 from annotate.scheme import Scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy

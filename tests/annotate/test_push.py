@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from annotate import api, delivery, status
+from annotate import api, delivery, project, status
 from annotate.push import As
 from annotate.tasks import write_tasks
 from data.errors import UserError
@@ -119,6 +119,23 @@ def test_after_a_500_the_rest_is_sent_and_nothing_twice(clone: Clone, proxy: Pro
     assert len(clone.there) == 6
     proxy.faults += [Fault("GET", "/api/tasks", (503, "text/html", b"wait"), times=2)]
     assert "0 added, 6 there already" in clone.push()
+
+
+def test_a_second_push_asks_for_no_list_and_still_sees_what_came_and_went(clone: Clone, proxy: Proxy) -> None:
+    names = [f"test-{number:05}" for number in range(5)]
+    clone.pictures(*names)
+    clone.push()
+    proxy.asked.clear()
+    assert "0 added, 5 there already" in clone.push()
+    assert proxy.count("GET", f"page_size={project.PAGE}") == 0
+    oldest, *_, newest = clone.there
+    for gone in (oldest, newest):
+        clone.ask("DELETE", f"/api/tasks/{gone['id']}/")
+        assert "1 added (read from this disk), 4 there already" in clone.push()
+    (data, *_), number = [task["data"] for task in clone.there], clone.there[-1]["id"]
+    clone.ask("DELETE", f"/api/tasks/{number}/")
+    clone.ask("POST", f"/api/projects/{clone.number}/import", json=[{"data": data}])
+    assert "1 tasks show a picture that another task shows" in clone.push()
 
 
 @pytest.mark.parametrize(
