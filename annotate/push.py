@@ -24,6 +24,7 @@ from annotate.brought import Brought
 from annotate.change import check_change
 from annotate.delivery import Delivery, choose, is_served
 from annotate.failures import foreign
+from annotate.modelled import ANSWERS
 from annotate.predictions import Suggestion, put
 from annotate.project import Project
 from annotate.remembered import Listing, Pushed
@@ -47,7 +48,7 @@ class As(str, Enum):
 def push(
     upload: Annotated[bool, typer.Option(help="Upload copies, even to a server on this disk.")] = False,
     prelabel_: Annotated[
-        bool, typer.Option("--prelabel", help=f"Add the model's answers: {prelabel.ANSWERS}.")
+        bool, typer.Option("--prelabel", help=f"Add the model's answers: {ANSWERS}.")
     ] = False,
     from_: Annotated[
         Path | None, typer.Option("--from", help="Add labels: Label Studio, COCO, YOLO or VIA.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -128,12 +129,19 @@ def opened(
     yield Clone(account, project, patch, capsys)
 
 
-def write_predictions(rows: list[tuple[str, str, Any]], model: str = "m1") -> None:
-    """Write what the stage `evaluate` says of the pictures to label."""
+def write_predictions(rows: list[tuple[str, str, Any]], model: str = "m1", said: str | None = None) -> str:
+    """Write a model, and what the stage `evaluate` says of the pictures to label; return the model's version.
+
+    `said` is the version that the file gives, if that is another one.
+    """
     path = Path("train/report/task_predictions.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ["picture,predicted,confidence,model", *(f"{','.join(map(str, row))},{model}" for row in rows)]
+    Path("train/model.safetensors").write_text(model)
+    version = hashlib.sha256(model.encode()).hexdigest()[:12]
+    named = version if said is None else said
+    lines = ["picture,predicted,confidence,model", *(f"{','.join(map(str, row))},{named}" for row in rows)]
     path.write_text("\n".join(lines) + "\n")
+    return version
 
 
 def write_json(path: str, content: Any) -> Path:

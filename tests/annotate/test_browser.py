@@ -81,6 +81,8 @@ def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Pag
     assert problems.loc["tie", "what"] == "annotator-1: cat, annotator-2: dog"
     committed = (served.path / "annotate/export.json").read_text()
     assert not any(secret in committed for secret in served.account.settings().values())
+    # What `evaluate` has written is what `push` takes for the work of this model.
+    assert ": 100 added, 0 there already" in served.run("push", "--prelabel")
 
 
 def log_in(page: Page, served: Folder) -> None:

@@ -273,20 +273,20 @@ def test_drafts_count_as_labels_when_a_scheme_changes(clone: Clone) -> None:
 
 def test_predictions_are_shown_kept_and_replaced(clone: Clone) -> None:
     clone.pictures("test-00001", "test-00002")
-    write_predictions([("test-00001", "cat", 0.75), ("test-00002", "ship", 1)])
-    assert "predictions of m1: 2 added, 0 there already" in clone.push(prelabel_=True)
+    m1 = write_predictions([("test-00001", "cat", 0.75), ("test-00002", "ship", 1)])
+    assert f"predictions of {m1}: 2 added, 0 there already" in clone.push(prelabel_=True)
     shown = [task["predictions"] for task in clone.there]
-    assert [(one["model_version"], one["score"]) for (one,) in shown] == [("m1", 0.75), ("m1", 1.0)]
+    assert [(one["model_version"], one["score"]) for (one,) in shown] == [(m1, 0.75), (m1, 1.0)]
     assert shown[0][0]["result"][0]["value"] == {"choices": ["cat"]}
-    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == "m1"
-    assert "predictions of m1: 0 added, 2 there already" in clone.push(prelabel_=True)
+    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == m1
+    assert f"predictions of {m1}: 0 added, 2 there already" in clone.push(prelabel_=True)
     write_predictions([("test-00001", "cat", 0.75), ("test-00002", "truck", 0.5)])
-    assert "predictions of m1: 1 added, 1 older ones removed, 1 there" in clone.push(prelabel_=True)
-    write_predictions([("test-00001", "dog", 0.6), ("test-00002", "truck", 0.5)], "m2")
-    assert "predictions of m2: 2 added, 2 older ones removed, 0 there" in clone.push(prelabel_=True)
+    assert f"predictions of {m1}: 1 added, 1 older ones removed, 1 there" in clone.push(prelabel_=True)
+    m2 = write_predictions([("test-00001", "dog", 0.6), ("test-00002", "truck", 0.5)], "m2")
+    assert f"predictions of {m2}: 2 added, 2 older ones removed, 0 there" in clone.push(prelabel_=True)
     versions = [[one["model_version"] for one in task["predictions"]] for task in clone.there]
-    assert versions == [["m2"], ["m2"]]
-    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == "m2"
+    assert versions == [[m2], [m2]]
+    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == m2
 
 
 @pytest.mark.parametrize("cut", [("DELETE", "/model-versions"), ("PATCH", "/api/projects")])
@@ -296,13 +296,13 @@ def test_predictions_that_were_cut_off_are_finished_by_the_next(
     clone.pictures("test-00001")
     write_predictions([("test-00001", "cat", 0.75)])
     clone.push(prelabel_=True)
-    write_predictions([("test-00001", "dog", 0.75)], "m2")
+    m2 = write_predictions([("test-00001", "dog", 0.75)], "m2")
     proxy.faults.append(Fault(*cut, FAILS))
     error_of(clone, prelabel_=True)
     clone.push(prelabel_=True)
     (task,) = clone.there
-    assert [one["model_version"] for one in task["predictions"]] == ["m2"]
-    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == "m2"
+    assert [one["model_version"] for one in task["predictions"]] == [m2]
+    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == m2
 
 
 VIA_NAMES = ("street 1 (2)", "IMG (12)", "corner_4 (5)")
