@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import pytest
 import requests
 from PIL import Image
 
-from annotate import push
+from annotate import api, push
 from annotate.account import Account
 from annotate.boxes import Size
 from annotate.tasks import Task, write_tasks
@@ -114,9 +116,12 @@ class Clone:
 
 @contextmanager
 def opened(
-    folder: studio.Folder, project: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: studio.Folder, test: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Clone]:
     """Go into the folder of a server, empty it of another test's pictures, and name a project."""
+    patch.setattr(api, "PAUSE", 0.01)
+    name = re.sub(r"\W+", " ", test.removeprefix("test_"))[:40]
+    project = f"{name.strip()} {secrets.token_hex(3)}"
     account = folder.account  # before the environment names another
     patch.chdir(folder.path)
     shutil.rmtree("annotate")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from annotate import api, delivery, project, status
+from annotate import delivery, project, status
 from annotate.push import As
 from annotate.tasks import write_tasks
 from data.errors import UserError
@@ -37,10 +36,7 @@ def clone(
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Clone]:
     """Go into the folder of a running Label Studio, with a project of the test's own."""
-    monkeypatch.setattr(api, "PAUSE", 0.01)
-    name = re.sub(r"\W+", " ", request.node.name.removeprefix("test_"))[:40]
-    title = f"{name.strip()} {secrets.token_hex(3)}"
-    with opened(label_studio, title, monkeypatch, capsys) as clone:
+    with opened(label_studio, request.node.name, monkeypatch, capsys) as clone:
         yield clone
 
 
