@@ -66,7 +66,8 @@ def push(
         )
     tasks, scheme = read_tasks(), read_scheme()
     answers = prelabel.read(tasks, scheme) if prelabel_ else None
-    labels = brought.read(from_, tasks, scheme, images) if from_ else None
+    guesses = as_ is As.predictions
+    labels = brought.read(from_, tasks, scheme, images, guesses) if from_ else None
     with Api(required()) as api:
         ours = settle(api, scheme)
         there = bring(api, ours, tasks, upload, labels if as_ is As.annotations else None)

@@ -81,7 +81,7 @@ def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Pag
     problems = pd.read_csv(served.path / "annotate/labels/problems.csv").set_index("kind")
     assert problems.loc["tie", "picture"] == task["data"]["image_id"]
     # Which of them is annotator-1 depends on how long they took.
-    assert sorted(re.findall(r"annotator-[12]: (\w+)", problems.loc["tie", "what"])) == ["bird", "dog"]
+    assert sorted(re.findall(r"annotator-[12]: (\w+)", str(problems.loc["tie", "what"]))) == ["bird", "dog"]
     committed = (served.path / "annotate/export.json").read_text()
     assert not any(secret in committed for secret in served.account.settings().values())
     # What `evaluate` has written is what `push` takes for the work of this model.

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from annotate.tidy import tidy
 from annotate.yolo import write_yolo
 from data.errors import UserError
 from data.pictures import CLASSES
-from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, picture, reply
+from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, choice, picture, reply
 from tests.annotate.builders import PEOPLE as ATTRIBUTES
 from tests.annotate.test_formats import boxes, near, pictures
 from tests.tiny import ROOT
@@ -250,7 +251,37 @@ def test_an_export_of_label_studio(room: Path) -> None:
     ]
     assert list(loaded.annotations) == expected
     Path("kept.json").write_text(json.dumps(tidy(reply())))
-    assert load(Path("kept.json"), tasks, DEFAULT) == loaded
+    assert load(Path("kept.json"), tasks, DEFAULT) == replace(loaded, guesses=0)  # those are not kept
+
+
+def test_predictions_in_a_file_of_label_studio_are_counted_or_brought(
+    room: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = [picture(name) for name in ("a", "b", "c")]
+    guesses = [{"result": [choice(label)], "score": 0.5, "model_version": "m"} for label in ("cat", "dog")]
+    Path("told.json").write_text(
+        json.dumps(
+            [
+                {"data": {"image_id": "a"}, "predictions": guesses},
+                {
+                    "data": {"image_id": "b"},
+                    "predictions": guesses[:1],
+                    "annotations": [{"result": [choice("ship")]}],
+                },
+                {"data": {"image_id": "c"}, "predictions": [7], "annotations": []},
+            ]
+        )
+    )
+    labels = bring(Path("told.json"), tasks, DEFAULT, None)
+    assert list(labels.annotations) == ["b"]
+    assert "4 predictions in it left out; --as predictions brings those" in capsys.readouterr().out
+    labels = bring(Path("told.json"), tasks, DEFAULT, None, guesses=True)
+    said = {name: one.result[0]["value"]["choices"] for name, one in labels.suggestions.items()}
+    assert said == {"a": ["cat"], "b": ["ship"]}
+    assert (
+        "3 predictions in it left out; one for each picture without labels is taken"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
