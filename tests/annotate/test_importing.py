@@ -26,7 +26,7 @@ from annotate.importing.values import Labelled, Region, words
 from annotate.judge import Judged
 from annotate.reading import read
 from annotate.records import Annotation
-from annotate.scheme import read_scheme
+from annotate.scheme import Choices, read_scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
 from annotate.yolo import write_yolo
@@ -393,3 +393,10 @@ def test_the_people_scheme_asks_a_dozen_questions_about_each_box() -> None:
     assert PEOPLE.box_labels == ("person",)
     assert len(PEOPLE.about_box) == 14
     assert PEOPLE.about_picture == ()
+
+
+def test_the_people_scheme_has_an_answer_for_what_its_lists_do_not_hold() -> None:
+    for question in PEOPLE.about_box:
+        assert isinstance(question, Choices)
+        # How good a picture is can be told of every picture.
+        assert question.name == "image_quality" or {"CantSee", "Other"} & {*question.options}, question.name
