@@ -65,7 +65,7 @@ def candidates(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     source = Path(params.load().annotate.source)
     if source == embedded.FOLDER:
         ours = {picture_name(index) for index in embedded.read("test").indices}
-        strangers: list[str] = []
+        strangers = [name for name in table.index if name not in ours]
     else:
         found = folder.find(source, 1)
         ours = set(found)

@@ -138,15 +138,19 @@ def test_without_a_model_the_next_command_is_named(looked_at: Path) -> None:
     assert "dvc repro" in caught.value.hint
 
 
-def test_answers_of_another_model_than_the_one_of_now_are_refused(looked_at: Path) -> None:
+def test_answers_of_another_model_than_the_one_of_now_are_refused(
+    looked_at: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("train/model.safetensors").write_text("trained again")
     with pytest.raises(UserError, match=r"probabilities\.csv: is the work of model \w{12};") as caught:
         following.choose("uncertainty", 5)
     assert caught.value.hint == 'make it anew with "dvc repro evaluate".'
     assert not CHOSEN.exists()
     other = Path("other.csv")
-    other.write_bytes(PROBABILITIES.read_bytes())  # given by name: the caller knows whose work it is
+    # Given by name: the caller knows whose work it is.
+    other.write_text(PROBABILITIES.read_text() + "train-00001,1.0" + ",0.0" * 9 + "\n")
     assert len(following.choose("uncertainty", 5, other)) == 5
+    assert "other.csv: 1 rows are of no picture in data/sample: train-00001" in capsys.readouterr().out
 
 
 def test_labels_of_classes_that_the_model_has_not_are_counted(
