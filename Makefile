@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
+LOCK := --quiet --universal --python-version 3.10 --no-annotate --upgrade
+# A database belongs to the release that made it, so that it changes only when somebody asks for it.
+LABEL_STUDIO ?= $(shell sed -n 's/^label-studio==\([^ ]*\).*/\1/p' annotate/label-studio.txt)
 # Stages run `python`: that of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -33,8 +36,10 @@ lint: env ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-lock: env ## pin the newest versions in constraints.txt
-	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --upgrade pyproject.toml -o constraints.txt
+lock: env ## pin the newest versions, but that of Label Studio: make lock LABEL_STUDIO=1.24.0
+	$(BIN)/uv pip compile $(LOCK) --all-extras --no-header pyproject.toml -o constraints.txt
+	echo label-studio==$(LABEL_STUDIO) | $(BIN)/uv pip compile - $(LOCK) \
+		--custom-compile-command 'make lock LABEL_STUDIO=$(LABEL_STUDIO)' -o annotate/label-studio.txt
 
 clean: ## remove the environment, checkpoints, caches; labels and DVC's cache stay
 	rm -rf .venv .label-studio/env train/checkpoints .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

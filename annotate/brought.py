@@ -14,7 +14,8 @@ from annotate.api import Api
 from annotate.importing.load import Loaded, load
 from annotate.importing.results import to_result
 from annotate.predictions import FROM_FILE, Suggestion
-from annotate.project import Project, Pushed, exported
+from annotate.project import Project, exported
+from annotate.remembered import Pushed
 from annotate.scheme import Scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
@@ -40,13 +41,22 @@ class Brought:
         return sum(len(said) - 1 for said in self.annotations.values())
 
 
-def read(path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None) -> Brought:
+def read(
+    path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None, guesses: bool = False
+) -> Brought:
     """Read a file of labels and list everything in it that cannot be used.
 
-    Raises `UserError` if nothing can.
+    With `guesses` predictions in it count, too. Raises `UserError` if nothing can be used.
     """
-    found = load(path, tasks, scheme, images)
+    found = load(path, tasks, scheme, images, guesses)
     _list(path, found)
+    if found.guesses:
+        why = (
+            "one for each picture without labels is taken"
+            if guesses
+            else "--as predictions brings those of pictures without labels"
+        )
+        print(f"{found.guesses} predictions in it left out; {why}")
     if not found.annotations:
         raise UserError(
             f"{path}: no label in it fits our pictures and scheme",

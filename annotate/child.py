@@ -88,8 +88,15 @@ def failure(what: str, log: Path, hint: str, redacted: Callable[[str], str] = st
     return UserError(f"{what}; the end of {shown}:\n{end}" if end else f"{what}; {shown} is empty", hint)
 
 
-def run(command: Sequence[str], what: str, log: Path, environment: Mapping[str, str], hint: str) -> None:
-    """Run a program to its end, its words added to the log.
+def run(
+    command: Sequence[str],
+    what: str,
+    log: Path,
+    environment: Mapping[str, str],
+    hint: str,
+    note: Callable[[], str] = str,
+) -> None:
+    """Run a program to its end, its words added to the log; `note` says meanwhile how far it is.
 
     Raises `UserError` with the end of the log if it fails. Whatever stops this one stops that one.
     """
@@ -105,7 +112,7 @@ def run(command: Sequence[str], what: str, log: Path, environment: Mapping[str, 
     try:
         with Waiting(what) as waiting:
             while process.poll() is None:
-                waiting.pause(next(iter(tail(log, 1)), "").strip())
+                waiting.pause(note())
     finally:
         end(process)
     if process.returncode:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from itertools import combinations
-from statistics import mean, median
+from statistics import median
 from typing import Any
 
 from annotate.judge import Judged
@@ -18,8 +17,8 @@ def measure(pictures: Sequence[Judged], problems: Sequence[Problem]) -> dict[str
     """Return counts and, where there are labels to compare, how well they agree.
 
     `accuracy` and `kappa` (Cohen 1960) compare the agreed class with CIFAR-10's on the `compared` pictures;
-    `agreement` is the mean of Cohen's kappa over all pairs of annotators. What has no value is
-    left out.
+    `agreement` is Krippendorff's alpha of the classes that annotators gave, from 1 (all agree) over 0 (as by
+    chance) down to -1. What has no value is left out.
     """
     annotations = [one for picture in pictures for one in picture.annotations]
     labelled = {one.picture for one in annotations}
@@ -48,16 +47,8 @@ def _against_cifar10(pictures: Sequence[Judged]) -> dict[str, float]:
 
 
 def _agreement(pictures: Sequence[Judged]) -> dict[str, float]:
-    said: dict[str, dict[str, str]] = defaultdict(dict)  # by annotator and picture
-    for picture in pictures:
-        for annotator, label in _settled(picture).items():
-            said[annotator][picture.task.image_id] = label
-    found = []
-    for one, other in combinations(sorted(said), 2):
-        both = sorted(said[one].keys() & said[other].keys())
-        found.append(kappa([said[one][name] for name in both], [said[other][name] for name in both]))
-    kappas = [one for one in found if one is not None]
-    return {"agreement": round(mean(kappas), DIGITS)} if kappas else {}
+    found = alpha([list(_settled(picture).values()) for picture in pictures])
+    return {} if found is None else {"agreement": round(found, DIGITS)}
 
 
 def _settled(picture: Judged) -> dict[str, str]:
@@ -76,3 +67,19 @@ def kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
     from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
     return float(cohen_kappa_score(first, second))
+
+
+def alpha(said: Sequence[Sequence[str]]) -> float | None:
+    """Return Krippendorff's alpha for nominal values (Krippendorff 2004, chapter 11).
+
+    `said` holds, for each picture, the classes that its annotators gave, one each; they need not be equally
+    many. None where it is 0 / 0: no picture has two annotators, or all of those have one and the same class.
+    """
+    several = [Counter(given) for given in said if len(given) > 1]
+    classes = sorted({label for given in several for label in given})
+    if len(classes) < 2:
+        return None
+    import krippendorff
+
+    counts = [[given[label] for label in classes] for given in several]
+    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))

@@ -1,31 +1,41 @@
-"""Choose which pictures to label next, by what the current model makes of them.
+"""Choose which pictures to label next, by what the current model makes of them, and bring them to the server.
 
     python -m annotate next --count 50 --by uncertainty | diversity | disagreement
 
-Reads train/report/probabilities.csv, annotate/tasks.json and annotate/labels/labels.csv. `uncertainty` and
-`diversity` choose further pictures of the embedded sample's test part: annotate/next.json, which lives in
-git, records them, and the stage `sample` adds them to the tasks. `disagreement` names labelled pictures whose
-label the model doubts most, to be looked at again.
+`uncertainty` and `diversity` choose further pictures, of the embedded sample's test part or of the user's
+folder: annotate/next.json, which lives in git, records them, the stage `sample` adds them to the tasks, and
+they are pushed. `disagreement` lists labelled pictures whose label the model doubts most, and makes a tab on
+the server with only these, where each label can be looked at again and changed. Without a server, or with
+--no-push, nothing is sent.
+
+Reads train/report/probabilities.csv, or a file of the same shape (`annotate.probabilities`), params.yaml,
+annotate/tasks.json and annotate/labels/labels.csv.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import typer
 
+from annotate import folder, project, push, sample, views
+from annotate.api import Api
+from annotate.choosing import Doubt, diverse, doubted, uncertain
+from annotate.probabilities import PROBABILITIES, by_name, read_probabilities
+from annotate.server import Server, configured, missing
 from annotate.tasks import CHOSEN, LABELS, read_chosen, read_tasks
-from data import params, sample
+from data import params
+from data import sample as embedded
 from data.errors import UserError
 from data.files import write_json
 from data.pictures import picture_name
 
-PROBABILITIES = Path("train/report/probabilities.csv")
+TAB = "doubted labels"
+NAMED = 3  # pictures in a message
 
 
 class By(str, Enum):
@@ -34,72 +44,6 @@ class By(str, Enum):
     uncertainty = "uncertainty"
     diversity = "diversity"
     disagreement = "disagreement"
-
-
-@dataclass(frozen=True, order=True)
-class Doubt:
-    """A label beside what the model says: the most probable other class.
-
-    `margin` is the label's probability less the other's, from 0 (surely wrong) to 1 (Northcutt et al. 2021,
-    Confident Learning: the normalised margin).
-    """
-
-    margin: float
-    picture: str
-    label: str
-    rival: str
-
-
-def read_probabilities(path: Path = PROBABILITIES) -> pd.DataFrame:
-    """Read the probability of each class (columns) for each picture (index) that the model was shown."""
-    try:
-        return pd.read_csv(path, index_col="picture")
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file: no model has looked at the pictures", 'type "dvc repro".'
-        ) from None
-    except ValueError as error:
-        raise UserError(
-            f"{path}: not a table of probabilities ({error})", 'type "dvc repro -f evaluate".'
-        ) from None
-
-
-def uncertain(table: pd.DataFrame, count: int) -> list[str]:
-    """Return the pictures whose two most probable classes are nearest to each other.
-
-    Margin sampling: Scheffer et al. 2001.
-    """
-    ranked = np.sort(table.to_numpy(), axis=1)
-    margin = pd.Series(ranked[:, -1] - ranked[:, -2], index=table.index)
-    return list(margin.sort_values(kind="stable").index[:count])
-
-
-def diverse(table: pd.DataFrame, count: int, seed: int) -> list[str]:
-    """Return pictures that differ in what they are taken for: the nearest to each of `count` k-means centres.
-
-    On square roots of probabilities, whose Euclidean distance is Hellinger's.
-    """
-    from sklearn.cluster import KMeans  # type: ignore[import-untyped]
-
-    points = np.sqrt(table.to_numpy())
-    means = KMeans(count, n_init=1, random_state=seed).fit(points)
-    distance = means.transform(points)
-    names: list[str] = []
-    for centre in range(count):
-        nearest = np.argsort(distance[:, centre], kind="stable")
-        names.append(next(table.index[row] for row in nearest if table.index[row] not in names))
-    return names
-
-
-def doubted(table: pd.DataFrame, labels: dict[str, str], count: int) -> list[Doubt]:
-    """Return the labelled pictures by how much the model doubts their label, the most doubted first."""
-    doubts = []
-    for name, label in labels.items():
-        said = dict(zip(table.columns, table.loc[name].to_numpy(float), strict=True))
-        own = said.pop(label)
-        rival = max(said, key=said.__getitem__)
-        doubts.append(Doubt(round((own - said[rival] + 1) / 2, 4), name, label, rival))
-    return sorted(doubts)[:count]
 
 
 def agreed(path: Path = LABELS / "labels.csv") -> dict[str, str]:
@@ -116,28 +60,37 @@ def agreed(path: Path = LABELS / "labels.csv") -> dict[str, str]:
     return dict(zip(labels["picture"], labels["agreed"], strict=True))
 
 
-def candidates(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the probabilities of the sample's test pictures that are no task yet.
-
-    Raises `UserError` if the pictures to label are the user's own: no model has looked at the others of them.
-    """
-    source = params.load().annotate.source
-    if Path(source) != sample.FOLDER:
-        raise UserError(
-            f"params.yaml: annotate.source is {source}; expected {sample.FOLDER}, which the model has seen",
-            "raise annotate.pictures to label more of the folder.",
-        )
-    ours = {picture_name(index) for index in sample.read("test").indices}
+def candidates(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the probabilities, read from `path`, of the pictures that are no task yet."""
+    source = Path(params.load().annotate.source)
+    if source == embedded.FOLDER:
+        ours = {picture_name(index) for index in embedded.read("test").indices}
+        strangers = [name for name in table.index if name not in ours]
+    else:
+        found = folder.find(source, 1)
+        ours = set(found)
+        table, strangers = by_name(table, found, source)
     free = ours - {task.image_id for task in read_tasks()} - set(read_chosen())
-    return table[table.index.isin(free)]
+    left = table[table.index.isin(free)]
+    if path != PROBABILITIES and strangers:
+        print(f"{path}: {len(strangers)} rows are of no picture in {source}: {_some(strangers)}")
+    unseen = sorted(free - set(left.index))
+    if unseen:
+        print(f"{len(unseen)} pictures of {source} are not in {path}, so not chosen from: {_some(unseen)}")
+    return left
 
 
-def choose(by: str, count: int) -> list[str]:
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+
+
+def choose(by: str, count: int, path: Path = PROBABILITIES) -> list[str]:
     """Choose further pictures by "uncertainty" or "diversity", record them, and return their names."""
-    table = candidates(read_probabilities())
+    table = candidates(read_probabilities(path), path)
     if count > len(table):
         raise UserError(
-            f"--count is {count}; {len(table)} pictures are left to choose from", "ask for fewer."
+            f"--count is {count}; {len(table)} pictures are left to choose from",
+            "ask for fewer, or give what a model says of more with --probabilities FILE.",
         )
     seed = params.load().annotate.seed
     names = uncertain(table, count) if by == "uncertainty" else diverse(table, count, seed)
@@ -145,36 +98,88 @@ def choose(by: str, count: int) -> list[str]:
     return sorted(names)
 
 
-def doubts(count: int) -> list[Doubt]:
+def doubts(count: int, path: Path = PROBABILITIES) -> list[Doubt]:
     """Return the labelled pictures whose label the model doubts most.
 
     Raises `UserError` for pictures that the model was trained on: it would only repeat what it was told.
     """
-    table, labels = read_probabilities(), agreed()
+    table, labels = read_probabilities(path), agreed()
+    source = Path(params.load().annotate.source)
+    if source != embedded.FOLDER and path != PROBABILITIES:
+        table, _ = by_name(table, folder.find(source, 1), source)
     trained = sorted(name for name in labels if name.startswith("train-"))
     unseen = sorted(name for name in labels if name not in table.index)
     if trained or unseen:
         what = "was trained on" if trained else "has not looked at"
         raise UserError(
-            f"{PROBABILITIES}: the model {what} {', '.join((trained or unseen)[:3])}",
+            f"{path}: the model {what} {', '.join((trained or unseen)[:NAMED])}",
             "doubts count only on pictures of the test part, after dvc repro.",
         )
-    return doubted(table, labels, count)
+    return doubted(table, _known(labels, list(table.columns)), count)
+
+
+def _known(labels: Mapping[str, str], classes: list[str]) -> dict[str, str]:
+    """Return the labels that the model has a class for; says how many it has none for."""
+    known = {name: label for name, label in labels.items() if label in classes}
+    if len(known) < len(labels):
+        others = sorted({label for label in labels.values() if label not in classes})
+        print(
+            f"{len(labels) - len(known)} labels left out, of classes that the model has not: {_some(others)}"
+        )
+    return known
 
 
 def next_pictures(
     count: Annotated[int, typer.Option(min=1, help="how many pictures")] = 50,
     by: Annotated[By, typer.Option(help="what to choose them by")] = By.uncertainty,
+    probabilities: Annotated[
+        Path, typer.Option(help="what a model says: a CSV with picture and a column for each class")
+    ] = PROBABILITIES,
+    push_: Annotated[
+        bool, typer.Option("--push/--no-push", help="Bring them to Label Studio, if there is one.")
+    ] = True,
 ) -> None:
     """Choose which pictures to label next, by what the model makes of them."""
+    server = configured() if push_ else None
     if by is By.disagreement:
-        found = doubts(count)
-        for doubt in found:
-            print(
-                f"{doubt.picture}  labelled {doubt.label}, the model says {doubt.rival}  {doubt.margin:.4f}"
-            )
+        _again(doubts(count, probabilities), server)
+    else:
+        _further(by, count, probabilities, server)
+
+
+def _further(by: By, count: int, path: Path, server: Server | None) -> None:
+    """Choose and record further pictures, and push them; a server that cannot be reached stops it before."""
+    if server:
+        with Api(server) as api:
+            project.find(api)
+    names = choose(by.value, count, path)
+    print(f"{CHOSEN}: {len(names)} pictures more, from {names[0]} to {names[-1]}")
+    if server is None:
+        print('next: "dvc repro labels" and "python -m annotate push"')
+        return
+    sample.main()
+    push.push()
+    print(f"keep the choice: commit {CHOSEN}; the next dvc repro takes it up")
+
+
+def _again(found: list[Doubt], server: Server | None) -> None:
+    """List the doubts and, on a server, bring the pictures before the annotators, each with its label."""
+    for doubt in found:
+        print(f"{doubt.picture}  labelled {doubt.label}, the model says {doubt.rival}  {doubt.margin:.4f}")
+    if server is None:
         print(f"{len(found)} labels to look at again; python -m annotate status gives the links")
         return
-    names = choose(by.value, count)
-    print(f"{CHOSEN}: {len(names)} pictures more, from {names[0]} to {names[-1]}")
-    print('next: "dvc repro labels" and "python -m annotate push"')
+    with Api(server) as api:
+        ours = project.find(api)
+        if ours is None:
+            raise missing(server)
+        there = project.pushed(api, ours).tasks
+        names = [doubt.picture for doubt in found if doubt.picture in there]
+        absent = [doubt.picture for doubt in found if doubt.picture not in there]
+        if absent:
+            print(f"{len(absent)} of them are not on the server (python -m annotate push): {_some(absent)}")
+        if not names:
+            return
+        address = views.show(api, ours, TAB, names)
+    print(f"{len(names)} labels to look at again, each as it was given: {address}")
+    print('open one, change what is wrong, and press Update; then "dvc repro -fs export" and "dvc repro"')

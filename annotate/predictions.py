@@ -8,7 +8,8 @@ from typing import Any
 
 from annotate.api import Api
 from annotate.failures import foreign
-from annotate.project import Project, Pushed, change
+from annotate.project import Project, change
+from annotate.remembered import Pushed
 from data.errors import UserError
 from data.progress import progress
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotate.importing.results import TARGET
+from annotate.modelled import ANSWERS, check_current
 from annotate.predictions import FROM_FILE, Suggestion
 from annotate.scheme import Choices, Scheme
 from annotate.tasks import SCHEME, Task
 from data.errors import UserError, nearest
 
-ANSWERS = Path("train/report/task_predictions.csv")
 COLUMNS = ("picture", "predicted", "confidence", "model")
-HINT = 'make it anew with "dvc repro -f evaluate".'
+HINT = 'make it anew with "dvc repro -fs evaluate".'
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ def read(tasks: Sequence[Task], scheme: Scheme, path: Path = ANSWERS) -> Prelabe
     """Read the model's answers.
 
     Raises `UserError`, before anything is sent, for a missing file, a picture that is not in tasks.json or
-    there twice, a class that the scheme does not have, a confidence outside of 0 to 1, and several models.
+    there twice, a class that the scheme does not have, a confidence outside of 0 to 1, several models, and a
+    model that is not the one of now.
     """
     asked = scheme.picture_class
     if asked is None:
@@ -55,7 +56,9 @@ def read(tasks: Sequence[Task], scheme: Scheme, path: Path = ANSWERS) -> Prelabe
         versions.add(row["model"])
     if len(versions) != 1 or not versions.isdisjoint({""}) or next(iter(versions)).startswith(FROM_FILE):
         raise UserError(f"{path}: its models are {sorted(versions)}; expected one, with a name", HINT)
-    return Prelabels(versions.pop(), suggestions)
+    version = versions.pop()
+    check_current(version, path)
+    return Prelabels(version, suggestions)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
@@ -10,6 +11,7 @@ from typing import Any
 
 from annotate.api import Api
 from annotate.failures import foreign
+from annotate.remembered import Listing, Pushed, State, recall, remember
 from annotate.server import MOST_PROJECTS, only
 from annotate.tasks import FOLDER
 from data.errors import UserError
@@ -30,14 +32,6 @@ class Project:
     instructions: str
     model_version: str
     size: int
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """A task on the server: its number, and the checksum of the picture when it was pushed."""
-
-    number: int
-    sha256: str
 
 
 def find(api: Api) -> Project | None:
@@ -97,38 +91,56 @@ def instructions(path: Path = INSTRUCTIONS) -> str:
     return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
-def pushed(api: Api, project: Project) -> tuple[dict[str, Pushed], int]:
-    """Return our name of each picture in the project to its task, and how many tasks show one again.
+def pushed(api: Api, project: Project) -> Listing:
+    """Return what is in the project: asked for whole only if it is not in the state of the last look.
 
     Raises `UserError` if the pages do not add up to the server's own count.
     """
+    state = _state(api, project)
+    if state is None:
+        return Listing({}, 0)
+    found = recall(state)
+    if found is None:
+        found, seen, last = _listed(api, project)
+        if (seen, last) == (state.total, state.last):  # nobody came in between
+            remember(state, found)
+    return found
+
+
+def _state(api: Api, project: Project) -> State | None:
+    """Return how many tasks there are, and the newest; None if there is none."""
+    newest = json.dumps({"ordering": ["-tasks:id"]})
+    tasks, total = _tasks(api, project, page=1, page_size=1, include="id,created_at,data", query=newest)
+    if not tasks:
+        return None
+    server = api.server.shown
+    return State(server, project.number, total, tasks[0]["id"], str(tasks[0].get("created_at")))
+
+
+def _listed(api: Api, project: Project) -> tuple[Listing, int, int]:
+    """Return what is in the project, how many tasks that are, and the highest number among them."""
     found: dict[str, Pushed] = {}
-    seen = 0
+    seen = last = 0
     for page in count(1):
-        # Without resolve_uri the addresses come as they were sent, and sooner.
-        reply = api.get(
-            "/api/tasks/",
-            project=project.number,
-            page=page,
-            page_size=PAGE,
-            fields="task_only",
-            include="id,data",
-            resolve_uri="false",
-        )
-        tasks, total = _page(api, reply)
+        tasks, total = _tasks(api, project, page=page, page_size=PAGE, include="id,data")
         seen += len(tasks)
         for task in tasks:
             data = task["data"]
             one = Pushed(task["id"], str(data.get("sha256") or ""))
             found.setdefault(str(data.get("image_id") or f"task {task['id']}"), one)
+            last = max(last, one.number)
         if seen == total:
-            return found, seen - len(found)
+            return Listing(found, seen - len(found)), seen, last
         if not tasks:
             raise foreign(api.server.url)
     raise AssertionError  # count() does not end
 
 
-def _page(api: Api, reply: Any) -> tuple[list[Any], int]:
+def _tasks(api: Api, project: Project, **query: Any) -> tuple[list[Any], int]:
+    """Return a page of tasks, and how many there are on all pages."""
+    # Without resolve_uri the addresses come as they were sent, and sooner.
+    fixed = {"project": project.number, "fields": "task_only", "resolve_uri": "false"}
+    reply = api.get("/api/tasks/", **fixed, **query)
     tasks = reply.get("tasks") if isinstance(reply, dict) else None
     total = reply.get("total") if isinstance(reply, dict) else None
     sound = isinstance(tasks, list) and all(

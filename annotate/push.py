@@ -24,8 +24,10 @@ from annotate.brought import Brought
 from annotate.change import check_change
 from annotate.delivery import Delivery, choose, is_served
 from annotate.failures import foreign
+from annotate.modelled import ANSWERS
 from annotate.predictions import Suggestion, put
-from annotate.project import Project, Pushed
+from annotate.project import Project
+from annotate.remembered import Listing, Pushed
 from annotate.scheme import Scheme, read_scheme
 from annotate.server import required
 from annotate.tasks import SCHEME, Task, read_tasks
@@ -46,7 +48,7 @@ class As(str, Enum):
 def push(
     upload: Annotated[bool, typer.Option(help="Upload copies, even to a server on this disk.")] = False,
     prelabel_: Annotated[
-        bool, typer.Option("--prelabel", help=f"Add the model's answers: {prelabel.ANSWERS}.")
+        bool, typer.Option("--prelabel", help=f"Add the model's answers: {ANSWERS}.")
     ] = False,
     from_: Annotated[
         Path | None, typer.Option("--from", help="Add labels: Label Studio, COCO, YOLO or VIA.")
@@ -64,7 +66,8 @@ def push(
         )
     tasks, scheme = read_tasks(), read_scheme()
     answers = prelabel.read(tasks, scheme) if prelabel_ else None
-    labels = brought.read(from_, tasks, scheme, images) if from_ else None
+    guesses = as_ is As.predictions
+    labels = brought.read(from_, tasks, scheme, images, guesses) if from_ else None
     with Api(required()) as api:
         ours = settle(api, scheme)
         there = bring(api, ours, tasks, upload, labels if as_ is As.annotations else None)
@@ -115,11 +118,11 @@ def bring(
 
     After a failure that may pass it looks again at what has arrived, and sends the rest.
     """
-    there, doubles = project.pushed(api, ours)
-    before = there
+    found = project.pushed(api, ours)
+    before = found.tasks
     added, way = 0, ""
     for attempt in range(TRIES):
-        missing = [task for task in tasks if task.image_id not in there]
+        missing = [task for task in tasks if task.image_id not in found.tasks]
         if not missing:
             break
         check_pictures(missing)
@@ -131,22 +134,22 @@ def bring(
             if attempt + 1 == TRIES:
                 raise
             time.sleep(PAUSE * (attempt + 1))
-        there, doubles = project.pushed(api, ours)
+        found = project.pushed(api, ours)
     added = len([task for task in tasks if task.image_id not in before])
     print(f"{added} added{way}, {len(tasks) - added} there already")
-    _report(tasks, there, doubles)
+    _report(tasks, found)
     if labels:
         brought.annotate(api, ours, before, labels)
-    return there
+    return found.tasks
 
 
-def _report(tasks: Sequence[Task], there: Mapping[str, Pushed], doubles: int) -> None:
+def _report(tasks: Sequence[Task], found: Listing) -> None:
     """Say what on the server is not as it should be; people's labels may hang on it, so it stays."""
-    changed = [task.image_id for task in tasks if there[task.image_id].sha256 != task.sha256]
+    changed = [task.image_id for task in tasks if found.tasks[task.image_id].sha256 != task.sha256]
     if changed:
         print(f"{len(changed)} changed since they were pushed, left as they are: {_some(changed)}")
-    if doubles:
-        print(f"{doubles} tasks show a picture that another task shows, too; delete them on the page")
+    if found.doubles:
+        print(f"{found.doubles} tasks show a picture that another task shows, too; delete them on the page")
 
 
 def check_pictures(tasks: Sequence[Task]) -> None:

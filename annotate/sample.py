@@ -52,12 +52,20 @@ def from_sample(count: int, seed: int, more: Sequence[str]) -> Iterator[tuple[st
         yield name, Image.fromarray(pictures.images[names.index(name)].transpose(1, 2, 0))
 
 
-def from_folder(source: Path, count: int, seed: int) -> Iterator[tuple[str, Image.Image]]:
-    """Yield name and picture of a choice from the user's pictures."""
-    found = list(folder.find(source, count).items())
-    for row in choose(len(found), count, seed):
-        name, path = found[row]
-        yield name, folder.read(path)
+def from_folder(
+    source: Path, count: int, seed: int, more: Sequence[str] = ()
+) -> Iterator[tuple[str, Image.Image]]:
+    """Yield name and picture of a random choice from the user's pictures, and of `more` of them, by name."""
+    found = folder.find(source, count)
+    names = list(found)
+    drawn = {names[row] for row in choose(len(names), count, seed)}
+    for name in sorted(drawn.union(more)):
+        if name not in found:
+            raise UserError(
+                f"{CHOSEN}: {name} is not among the pictures of {source}",
+                "bring the picture back, or take the name out of the file.",
+            )
+        yield name, folder.read(found[name])
 
 
 def save(chosen: Iterator[tuple[str, Image.Image]], count: int, level: int) -> list[Task]:
@@ -74,16 +82,15 @@ def save(chosen: Iterator[tuple[str, Image.Image]], count: int, level: int) -> l
 
 def main() -> None:
     """Choose the pictures to label: annotate/images/ and annotate/tasks.json."""
-    wanted = params.load().annotate
+    wanted, more = params.load().annotate, read_chosen()
     if Path(wanted.source) == Path(SAMPLE):
         # Uncompressed: the bytes, and with them the checksums in git, depend on no release of zlib.
-        more = read_chosen()
         chosen = from_sample(wanted.pictures, wanted.seed, more)
         tasks = save(chosen, wanted.pictures + len(more), level=0)
     else:
         # Photographs would take gigabytes that way; 6 is zlib's own default.
-        chosen = from_folder(Path(wanted.source), wanted.pictures, wanted.seed)
-        tasks = save(chosen, wanted.pictures, level=6)
+        chosen = from_folder(Path(wanted.source), wanted.pictures, wanted.seed, more)
+        tasks = save(chosen, wanted.pictures + len(more), level=6)
     write_tasks(TASKS, tasks)
     print(f"{len(tasks)} pictures to label from {wanted.source}: {TASKS}, {IMAGES}/")
 

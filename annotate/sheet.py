@@ -10,34 +10,38 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from annotate.judge import Judged
 from annotate.records import Box
 from data.progress import track
 
 MOST = (
-    400  # pictures: a sheet of 20 x 20 tiles is 3,200 x 4,320 pixels, about as much as one can look through
+    400  # pictures: a sheet of 20 x 20 tiles is 3,200 x 4,480 pixels, about as much as one can look through
 )
 PICTURE = 144  # pixels of a tile's longer side: 4.5 times a CIFAR-10 picture
 GAP = 16
+HEAD = 16  # pixels above a picture, where the tag of a box fits that begins at its upper edge
 TEXT = 14  # pixels a line
 LINES = 4
 FRAME = 3
+TILE = (PICTURE + GAP, HEAD + PICTURE + LINES * TEXT + GAP // 2)
 
 INK, PALE, RED, ORANGE = "#222222", "#777777", "#d00000", "#f08000"
-# matplotlib's ten colours, as in label_config.xml: ten classes that one can tell apart
+# As in label_config.xml: ten classes that one can tell apart, none of them grey or brown as pictures are
+# (most are of Trubetskoy's list, https://sashamaps.net/docs/resources/20-colors/).
 COLOURS = (
-    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
-    *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
+    *("#4363d8", "#f58231", "#3cb44b", "#e6194b", "#911eb4"),
+    *("#ffe119", "#bfef45", "#f032e6", "#42d4f4", "#ff8fab"),
 )
+DARK = "#101010"  # on either side of a box's line, so that it shows on every picture
 
 
 def draw(pictures: Sequence[Judged], labels: Sequence[str]) -> Image.Image:
     """Draw up to `MOST` pictures, those with a frame first if there are more; says how many are left out."""
     shown = _worth_seeing(pictures)
     columns = max(math.ceil(math.sqrt(len(shown))), 1)
-    width, height = PICTURE + GAP, PICTURE + LINES * TEXT + GAP
+    width, height = TILE
     rows = math.ceil(len(shown) / columns)
     sheet = Image.new("RGB", (columns * width + GAP, rows * height + GAP), "white")
     colours = {label: COLOURS[place % len(COLOURS)] for place, label in enumerate(labels)}
@@ -63,26 +67,36 @@ def _frame(picture: Judged) -> str | None:
 
 
 def _tile(picture: Judged, colours: dict[str, str]) -> Image.Image:
-    tile = Image.new("RGB", (PICTURE + GAP, PICTURE + LINES * TEXT + GAP), "white")
-    corner = GAP // 2
+    tile = Image.new("RGB", TILE, "white")
+    left, top = GAP // 2, HEAD
     image, scale = _picture(picture)
     boxes = [box for one in picture.annotations for box in one.boxes]
     _draw_boxes(image, boxes, scale, colours)
-    tile.paste(image, (corner, corner))
+    tile.paste(image, (left, top))
     pen = ImageDraw.Draw(tile)
     frame = _frame(picture)
     if frame:
-        edges = (
-            corner - FRAME,
-            corner - FRAME,
-            corner + image.width + FRAME - 1,
-            corner + image.height + FRAME - 1,
-        )
+        edges = (left - FRAME, top - FRAME, left + image.width + FRAME - 1, top + image.height + FRAME - 1)
         pen.rectangle(edges, outline=frame, width=FRAME)
+    for box in boxes:
+        at = (left + max(box.bounds.left * scale, 0), top + max(box.bounds.top * scale, 0))
+        _draw_tag(pen, box.label, at, colours[box.label])
     for line, (text, colour) in enumerate(_caption(picture)):
-        position = (corner, corner + PICTURE + FRAME + 1 + line * TEXT)
+        position = (left, top + PICTURE + FRAME + 1 + line * TEXT)
         pen.text(position, text, fill=colour, font=ImageFont.load_default(TEXT - 2))
     return tile
+
+
+def _draw_tag(pen: ImageDraw.ImageDraw, label: str, at: tuple[float, float], colour: str) -> None:
+    """Write a box's label above its upper left corner, so that it covers nothing of what is in the box."""
+    font = ImageFont.load_default(TEXT - 4)
+    _, _, width, height = pen.textbbox((0, 0), label, font=font)
+    x = max(min(at[0], TILE[0] - width - 3), 0)
+    y = max(at[1] - height - 3, 0)
+    pen.rectangle((x, y, x + width + 2, y + height + 1), fill=colour)
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    light = 0.299 * red + 0.587 * green + 0.114 * blue > 140  # of 255, ITU-R BT.601
+    pen.text((x + 2, y), label, fill=DARK if light else "white", font=font)
 
 
 def _picture(picture: Judged) -> tuple[Image.Image, float]:
@@ -99,16 +113,12 @@ def _picture(picture: Judged) -> tuple[Image.Image, float]:
 
 def _draw_boxes(image: Image.Image, boxes: Sequence[Box], scale: float, colours: dict[str, str]) -> None:
     pen = ImageDraw.Draw(image)
-    font = ImageFont.load_default(TEXT - 4)
     for box in boxes:
-        colour = colours[box.label]
         corners = [
             (min(x * scale, image.width - 1), min(y * scale, image.height - 1)) for x, y in box.corners
         ]
-        pen.line([*corners, corners[0]], fill=colour, width=2)
-        at = (max(box.bounds.left * scale, 0) + 1, max(box.bounds.top * scale, 0) + 1)
-        pen.rectangle(pen.textbbox(at, box.label, font=font), fill=colour)
-        pen.text(at, box.label, fill="white", font=font)
+        for colour, width in ((DARK, 4), (colours[box.label], 2)):
+            pen.line([*corners, corners[0]], fill=colour, width=width)
 
 
 def _caption(picture: Judged) -> list[tuple[str, str]]:

@@ -219,14 +219,18 @@ def _get(port: int, path: str, token: str = "") -> int | None:
 
 
 def _stage(home: Path) -> str:
-    """Say how far the database is, which takes most of the first start."""
+    """Say what it is at; making the database takes most of the first start."""
     database = home.absolute() / "data" / DATABASE
+    if not database.exists():
+        return "loading the program"
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
             (count,) = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
-    except sqlite3.Error:  # not there yet, or being written
-        return ""
-    return f"making the database, step {count} of about {STEPS}" if count < STEPS else ""
+    except sqlite3.Error:  # new and empty, or being written
+        return "making the database"
+    if count < STEPS:
+        return f"making the database, step {count} of about {STEPS}"
+    return "the database is ready; waiting for the first answer"
 
 
 def stop(home: Path, found: Running) -> None:

@@ -78,8 +78,19 @@ def _make(home: Path, folder: Path, python: Path, pins: Path) -> None:
     environment = {"UV_CACHE_DIR": str(cache), "PIP_CACHE_DIR": str(cache)} | environment
     environment |= {"TMPDIR": str(scratch), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     for what, command in _steps(folder, python, pins):
-        child.run(command, what, home / "log", environment, HINT)
+        child.run(command, what, home / "log", environment, HINT, lambda: _installed(folder, pins))
     shutil.rmtree(cache, ignore_errors=True)
+
+
+def _installed(folder: Path, pins: Path) -> str:
+    """Say how many packages are installed; the installers fetch all of them before they install the first."""
+    count = len(list(folder.glob("lib/python*/site-packages/*.dist-info")))
+    if not count:
+        return "fetching packages"
+    lines = pins.read_text(encoding="utf-8").splitlines()
+    # A package has a line for each release that it needs on one Python or another.
+    names = {line.partition("==")[0] for line in lines if line and not line.startswith("#")}
+    return f"{count} of about {len(names)} packages installed"
 
 
 def _steps(folder: Path, python: Path, pins: Path) -> list[tuple[str, list[str]]]:

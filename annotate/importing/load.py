@@ -27,25 +27,33 @@ SOMEBODY = "somebody"  # the one annotator of a file that names none
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a file comes to: annotations of our pictures, and what was left out or changed."""
+    """What a file comes to: annotations of our pictures, and what was left out or changed.
+
+    `guesses` is how many predictions are in the file and not among the annotations.
+    """
 
     kind: str
     annotations: tuple[Annotation, ...]
     problems: tuple[Problem, ...]
     sizes: dict[str, Size]
+    guesses: int = 0
 
 
-def load(path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None = None) -> Loaded:
+def load(
+    path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None = None, guesses: bool = False
+) -> Loaded:
     """Read a file or folder of labels; its pictures are found by their names, among ours or in `images`.
 
-    Raises `UserError` if it is missing or of no known format.
+    With `guesses` the first prediction stands for the annotation of a picture that has none. Raises
+    `UserError` if the file is missing or of no known format.
     """
     try:
         content = _content(path)
         finder = Finder(tasks, images)
         if isinstance(content, Read):
             return _fitted(content, finder, scheme)
-        return _label_studio(content, finder, scheme)
+        content, left = _guessed(content, guesses)
+        return replace(_label_studio(content, finder, scheme), guesses=left)
     except NotReadableError as error:
         raise UserError(f"{path}: {error}", f"expected {FORMATS}.") from None
 
@@ -78,14 +86,31 @@ def _content(path: Path) -> Any:
 
 
 def _is_label_studio(content: Any) -> bool:
-    """Return whether JSON is tasks with annotations, the server's or those of annotate/export.json."""
+    """Return whether JSON is tasks with annotations or predictions: the server's, or our export."""
     return isinstance(content, list) and all(
         isinstance(task, dict)
-        and isinstance(task.get("annotations"), list)
-        and all(isinstance(one, dict) for one in task["annotations"])
+        and isinstance(task.get("annotations", task.get("predictions")), list)
+        and all(isinstance(one, dict) for one in task.get("annotations", ()))
         and ("data" in task or "image_id" in task)
         for task in content
     )
+
+
+def _guessed(tasks: list[dict[str, Any]], wanted: bool) -> tuple[list[dict[str, Any]], int]:
+    """Return the tasks, if wanted with predictions as annotations, and how many of those are left out.
+
+    What a server exports as JSON has the numbers of predictions and not what they say.
+    """
+    found, left = [], 0
+    for task in tasks:
+        guesses = task.get("predictions")
+        guesses = guesses if isinstance(guesses, list) else []
+        whole = [one for one in guesses if isinstance(one, dict) and isinstance(one.get("result"), list)]
+        taken = whole[:1] if wanted and not task.get("annotations") else []
+        left += len(guesses) - len(taken)
+        told = [{"result": one["result"]} for one in taken]
+        found.append({**task, "annotations": told or task.get("annotations", [])})
+    return found, left
 
 
 def _fitted(content: Read, finder: Finder, scheme: Scheme) -> Loaded:

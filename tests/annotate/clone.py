@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,7 +20,7 @@ import pytest
 import requests
 from PIL import Image
 
-from annotate import push
+from annotate import api, push
 from annotate.account import Account
 from annotate.boxes import Size
 from annotate.tasks import Task, write_tasks
@@ -113,9 +116,12 @@ class Clone:
 
 @contextmanager
 def opened(
-    folder: studio.Folder, project: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: studio.Folder, test: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Clone]:
     """Go into the folder of a server, empty it of another test's pictures, and name a project."""
+    patch.setattr(api, "PAUSE", 0.01)
+    name = re.sub(r"\W+", " ", test.removeprefix("test_"))[:40]
+    project = f"{name.strip()} {secrets.token_hex(3)}"
     account = folder.account  # before the environment names another
     patch.chdir(folder.path)
     shutil.rmtree("annotate")
@@ -128,12 +134,19 @@ def opened(
     yield Clone(account, project, patch, capsys)
 
 
-def write_predictions(rows: list[tuple[str, str, Any]], model: str = "m1") -> None:
-    """Write what the stage `evaluate` says of the pictures to label."""
+def write_predictions(rows: list[tuple[str, str, Any]], model: str = "m1", said: str | None = None) -> str:
+    """Write a model, and what the stage `evaluate` says of the pictures to label; return the model's version.
+
+    `said` is the version that the file gives, if that is another one.
+    """
     path = Path("train/report/task_predictions.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ["picture,predicted,confidence,model", *(f"{','.join(map(str, row))},{model}" for row in rows)]
+    Path("train/model.safetensors").write_text(model)
+    version = hashlib.sha256(model.encode()).hexdigest()[:12]
+    named = version if said is None else said
+    lines = ["picture,predicted,confidence,model", *(f"{','.join(map(str, row))},{named}" for row in rows)]
     path.write_text("\n".join(lines) + "\n")
+    return version
 
 
 def write_json(path: str, content: Any) -> Path:

@@ -32,6 +32,17 @@ def test_one_that_fails_is_quoted_without_secrets(log: Path) -> None:
     assert error.hint == "try again."
 
 
+def test_while_it_runs_one_hears_how_far_it_is_and_not_what_it_says(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(child, "PIPE_SECONDS", 0)
+    command = ["sh", "-c", "echo Collecting things; sleep 0.3"]
+    child.run(command, "installing", log, os.environ, "", lambda: "2 of 3 packages")
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["installing ...", "installing  0 s  2 of 3 packages"]
+    assert "Collecting" not in "".join(said)
+
+
 @pytest.mark.parametrize("text", [None, "", "\n\n"])
 def test_one_that_says_nothing(log: Path, text: str | None) -> None:
     if text is not None:

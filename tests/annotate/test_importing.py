@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,13 @@ from annotate.importing.values import Labelled, Region, words
 from annotate.judge import Judged
 from annotate.reading import read
 from annotate.records import Annotation
-from annotate.scheme import read_scheme
+from annotate.scheme import Choices, read_scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
 from annotate.yolo import write_yolo
 from data.errors import UserError
 from data.pictures import CLASSES
-from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, picture, reply
+from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, choice, picture, reply
 from tests.annotate.builders import PEOPLE as ATTRIBUTES
 from tests.annotate.test_formats import boxes, near, pictures
 from tests.tiny import ROOT
@@ -250,7 +251,37 @@ def test_an_export_of_label_studio(room: Path) -> None:
     ]
     assert list(loaded.annotations) == expected
     Path("kept.json").write_text(json.dumps(tidy(reply())))
-    assert load(Path("kept.json"), tasks, DEFAULT) == loaded
+    assert load(Path("kept.json"), tasks, DEFAULT) == replace(loaded, guesses=0)  # those are not kept
+
+
+def test_predictions_in_a_file_of_label_studio_are_counted_or_brought(
+    room: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = [picture(name) for name in ("a", "b", "c")]
+    guesses = [{"result": [choice(label)], "score": 0.5, "model_version": "m"} for label in ("cat", "dog")]
+    Path("told.json").write_text(
+        json.dumps(
+            [
+                {"data": {"image_id": "a"}, "predictions": guesses},
+                {
+                    "data": {"image_id": "b"},
+                    "predictions": guesses[:1],
+                    "annotations": [{"result": [choice("ship")]}],
+                },
+                {"data": {"image_id": "c"}, "predictions": [7], "annotations": []},
+            ]
+        )
+    )
+    labels = bring(Path("told.json"), tasks, DEFAULT, None)
+    assert list(labels.annotations) == ["b"]
+    assert "4 predictions in it left out; --as predictions brings those" in capsys.readouterr().out
+    labels = bring(Path("told.json"), tasks, DEFAULT, None, guesses=True)
+    said = {name: one.result[0]["value"]["choices"] for name, one in labels.suggestions.items()}
+    assert said == {"a": ["cat"], "b": ["ship"]}
+    assert (
+        "3 predictions in it left out; one for each picture without labels is taken"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -362,3 +393,10 @@ def test_the_people_scheme_asks_a_dozen_questions_about_each_box() -> None:
     assert PEOPLE.box_labels == ("person",)
     assert len(PEOPLE.about_box) == 14
     assert PEOPLE.about_picture == ()
+
+
+def test_the_people_scheme_has_an_answer_for_what_its_lists_do_not_hold() -> None:
+    for question in PEOPLE.about_box:
+        assert isinstance(question, Choices)
+        # How good a picture is can be told of every picture.
+        assert question.name == "image_quality" or {"CantSee", "Other"} & {*question.options}, question.name

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from annotate.judge import judge
-from annotate.metrics import kappa, measure
+from annotate.metrics import alpha, kappa, measure
 from tests.annotate.builders import DEFAULT, annotation, choice, entry, picture, rectangle
 
 pytestmark = pytest.mark.usefixtures("room")
@@ -55,10 +55,20 @@ def test_a_tie_is_labelled_and_not_compared() -> None:
     assert (found["labelled"], found["compared"]) == (2, 1)
 
 
-def test_agreement_is_the_mean_over_pairs_of_annotators() -> None:
+def test_agreement_counts_every_pair_of_annotators_and_what_chance_would_give() -> None:
     found = metrics(a=["cat", "cat", "dog"], b=["dog", "dog", "cat"], c=["cat"])
-    # Annotators 1 and 2 agree on a and b (kappa 1), 3 contradicts both (kappa -1, twice).
-    assert (found["annotators"], found["agreement"]) == (3, -0.3333)
+    # On a and on b two of three pairs differ: 2/3. By chance, out of the three cats and three dogs there (c
+    # has one annotator only), 2 * 3 * 3 / (6 * 5) = 3/5 would. 1 - (2/3) / (3/5) = -1/9
+    assert (found["annotators"], found["agreement"]) == (3, -0.1111)
+
+
+def test_annotators_who_agree_on_everything_have_an_agreement_of_one() -> None:
+    assert metrics(a=["cat", "cat"], b=["dog", "dog"], c=["cat"])["agreement"] == 1.0
+
+
+def test_where_all_give_one_class_there_is_no_agreement_to_measure() -> None:
+    # The dog on b is no pair: it says nothing of what two annotators would differ in.
+    assert "agreement" not in metrics(a=["cat", "cat"], c=["cat", "cat"], b=["dog"])
 
 
 def test_an_annotator_who_gave_two_classes_agrees_with_nobody() -> None:
@@ -94,3 +104,44 @@ def test_kappa(first: list[str], second: list[str], expected: float | None) -> N
         if expected is None
         else found is not None and math.isclose(found, expected, abs_tol=1e-9)
     )
+
+
+def test_alpha_is_that_of_krippendorffs_own_example() -> None:
+    # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C: four observers, twelve
+    # units, values that are missing; for nominal data 0.743.
+    observers = ("123321412   ", "1233224125 3", " 3332342251 ", "12332441251 ")
+    said = [[value for value in unit if value != " "] for unit in zip(*observers, strict=True)]
+    found = alpha(said)
+    assert found is not None
+    assert round(found, 3) == 0.743
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        [[]],
+        [["cat"]],
+        [["cat"], ["dog"]],
+        [["cat", "cat"]],
+        [["cat", "cat", "cat"], ["cat", "cat"], ["dog"]],
+    ],
+)
+def test_alpha_without_a_value(said: list[list[str]]) -> None:
+    assert alpha(said) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([["cat", "cat"], ["dog", "dog"]], 1.0),
+        # Every pair differs; by chance 2 * 2 * 2 / (4 * 3) = 2/3 would: 1 - 1 / (2/3)
+        ([["cat", "dog"], ["dog", "cat"]], -0.5),
+        # One pair of four differs; cats 5, dogs 3: by chance 2 * 5 * 3 / (8 * 7) = 15/28
+        ([["cat", "cat"], ["cat", "cat"], ["dog", "dog"], ["cat", "dog"]], 1 - (1 / 4) / (15 / 28)),
+    ],
+)
+def test_alpha_by_hand(said: list[list[str]], expected: float) -> None:
+    found = alpha(said)
+    assert found is not None
+    assert math.isclose(found, expected, abs_tol=1e-9)

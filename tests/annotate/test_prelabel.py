@@ -18,9 +18,9 @@ TASKS = [Task("test-00001", "a.png", ""), Task("test-00002", "b.png", "")]
 
 
 def test_class_score_and_version(room: Path) -> None:
-    write_predictions([("test-00001", "cat", 0.75), ("test-00002", "ship", 1)], "3f9a")
+    version = write_predictions([("test-00001", "cat", 0.75), ("test-00002", "ship", 1)])
     found = prelabel.read(TASKS, DEFAULT)
-    assert found.version == "3f9a"
+    assert found.version == version
     assert [one.score for one in found.suggestions.values()] == [0.75, 1.0]
     part = {"id": "p1", "from_name": "class", "to_name": "image", "type": "choices"}
     assert found.suggestions["test-00001"].result == [{**part, "value": {"choices": ["cat"]}}]
@@ -42,11 +42,25 @@ def test_class_score_and_version(room: Path) -> None:
 def test_answers_that_cannot_be_right(
     room: Path, row: tuple[str, str, object], model: str, says: str, hint: str
 ) -> None:
-    write_predictions([("test-00001", "cat", 0.5), row], model)
+    write_predictions([("test-00001", "cat", 0.5), row], said=model)
     with pytest.raises(UserError) as error:
         prelabel.read(TASKS, DEFAULT)
     assert says in error.value.what
     assert hint in error.value.hint
+
+
+def test_answers_of_another_model_than_the_one_of_now(room: Path) -> None:
+    before = write_predictions([("test-00001", "cat", 0.5)], "before")
+    Path("train/model.safetensors").write_text("after")
+    with pytest.raises(
+        UserError, match=f"is the work of model {before}; train/model.safetensors is"
+    ) as error:
+        prelabel.read(TASKS, DEFAULT)
+    assert error.value.hint == 'make it anew with "dvc repro evaluate".'
+    Path("train/model.safetensors").unlink()
+    with pytest.raises(UserError, match="no such file") as error:
+        prelabel.read(TASKS, DEFAULT)
+    assert "dvc checkout" in error.value.hint
 
 
 def test_several_models_and_none(room: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from annotate import api, delivery, status
+from annotate import delivery, project, status
 from annotate.push import As
 from annotate.tasks import write_tasks
 from data.errors import UserError
@@ -37,10 +36,7 @@ def clone(
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Clone]:
     """Go into the folder of a running Label Studio, with a project of the test's own."""
-    monkeypatch.setattr(api, "PAUSE", 0.01)
-    name = re.sub(r"\W+", " ", request.node.name.removeprefix("test_"))[:40]
-    title = f"{name.strip()} {secrets.token_hex(3)}"
-    with opened(label_studio, title, monkeypatch, capsys) as clone:
+    with opened(label_studio, request.node.name, monkeypatch, capsys) as clone:
         yield clone
 
 
@@ -119,6 +115,23 @@ def test_after_a_500_the_rest_is_sent_and_nothing_twice(clone: Clone, proxy: Pro
     assert len(clone.there) == 6
     proxy.faults += [Fault("GET", "/api/tasks", (503, "text/html", b"wait"), times=2)]
     assert "0 added, 6 there already" in clone.push()
+
+
+def test_a_second_push_asks_for_no_list_and_still_sees_what_came_and_went(clone: Clone, proxy: Proxy) -> None:
+    names = [f"test-{number:05}" for number in range(5)]
+    clone.pictures(*names)
+    clone.push()
+    proxy.asked.clear()
+    assert "0 added, 5 there already" in clone.push()
+    assert proxy.count("GET", f"page_size={project.PAGE}") == 0
+    oldest, *_, newest = clone.there
+    for gone in (oldest, newest):
+        clone.ask("DELETE", f"/api/tasks/{gone['id']}/")
+        assert "1 added (read from this disk), 4 there already" in clone.push()
+    (data, *_), number = [task["data"] for task in clone.there], clone.there[-1]["id"]
+    clone.ask("DELETE", f"/api/tasks/{number}/")
+    clone.ask("POST", f"/api/projects/{clone.number}/import", json=[{"data": data}])
+    assert "1 tasks show a picture that another task shows" in clone.push()
 
 
 @pytest.mark.parametrize(
@@ -256,20 +269,20 @@ def test_drafts_count_as_labels_when_a_scheme_changes(clone: Clone) -> None:
 
 def test_predictions_are_shown_kept_and_replaced(clone: Clone) -> None:
     clone.pictures("test-00001", "test-00002")
-    write_predictions([("test-00001", "cat", 0.75), ("test-00002", "ship", 1)])
-    assert "predictions of m1: 2 added, 0 there already" in clone.push(prelabel_=True)
+    m1 = write_predictions([("test-00001", "cat", 0.75), ("test-00002", "ship", 1)])
+    assert f"predictions of {m1}: 2 added, 0 there already" in clone.push(prelabel_=True)
     shown = [task["predictions"] for task in clone.there]
-    assert [(one["model_version"], one["score"]) for (one,) in shown] == [("m1", 0.75), ("m1", 1.0)]
+    assert [(one["model_version"], one["score"]) for (one,) in shown] == [(m1, 0.75), (m1, 1.0)]
     assert shown[0][0]["result"][0]["value"] == {"choices": ["cat"]}
-    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == "m1"
-    assert "predictions of m1: 0 added, 2 there already" in clone.push(prelabel_=True)
+    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == m1
+    assert f"predictions of {m1}: 0 added, 2 there already" in clone.push(prelabel_=True)
     write_predictions([("test-00001", "cat", 0.75), ("test-00002", "truck", 0.5)])
-    assert "predictions of m1: 1 added, 1 older ones removed, 1 there" in clone.push(prelabel_=True)
-    write_predictions([("test-00001", "dog", 0.6), ("test-00002", "truck", 0.5)], "m2")
-    assert "predictions of m2: 2 added, 2 older ones removed, 0 there" in clone.push(prelabel_=True)
+    assert f"predictions of {m1}: 1 added, 1 older ones removed, 1 there" in clone.push(prelabel_=True)
+    m2 = write_predictions([("test-00001", "dog", 0.6), ("test-00002", "truck", 0.5)], "m2")
+    assert f"predictions of {m2}: 2 added, 2 older ones removed, 0 there" in clone.push(prelabel_=True)
     versions = [[one["model_version"] for one in task["predictions"]] for task in clone.there]
-    assert versions == [["m2"], ["m2"]]
-    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == "m2"
+    assert versions == [[m2], [m2]]
+    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == m2
 
 
 @pytest.mark.parametrize("cut", [("DELETE", "/model-versions"), ("PATCH", "/api/projects")])
@@ -279,13 +292,13 @@ def test_predictions_that_were_cut_off_are_finished_by_the_next(
     clone.pictures("test-00001")
     write_predictions([("test-00001", "cat", 0.75)])
     clone.push(prelabel_=True)
-    write_predictions([("test-00001", "dog", 0.75)], "m2")
+    m2 = write_predictions([("test-00001", "dog", 0.75)], "m2")
     proxy.faults.append(Fault(*cut, FAILS))
     error_of(clone, prelabel_=True)
     clone.push(prelabel_=True)
     (task,) = clone.there
-    assert [one["model_version"] for one in task["predictions"]] == ["m2"]
-    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == "m2"
+    assert [one["model_version"] for one in task["predictions"]] == [m2]
+    assert clone.ask("GET", f"/api/projects/{clone.number}/")["model_version"] == m2
 
 
 VIA_NAMES = ("street 1 (2)", "IMG (12)", "corner_4 (5)")

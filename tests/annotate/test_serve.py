@@ -5,8 +5,10 @@ import re
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -295,6 +297,22 @@ def test_the_number_in_a_pid_file_of_a_dead_server_is_nobodys(bare: Folder) -> N
         assert bare.run("stop") == "Label Studio is not running\n"
         assert other.poll() is None
         other.kill()
+
+
+def test_what_a_start_is_at_has_a_name(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    assert process._stage(tmp_path) == "loading the program"
+    (data / process.DATABASE).touch()
+    assert process._stage(tmp_path) == "making the database"
+    with closing(sqlite3.connect(data / process.DATABASE)) as database:
+        database.execute("CREATE TABLE django_migrations (id INTEGER)")
+        database.executemany("INSERT INTO django_migrations VALUES (?)", [(n,) for n in range(7)])
+        database.commit()
+        assert process._stage(tmp_path) == f"making the database, step 7 of about {process.STEPS}"
+        database.executemany("INSERT INTO django_migrations VALUES (?)", [(n,) for n in range(process.STEPS)])
+        database.commit()
+    assert process._stage(tmp_path) == "the database is ready; waiting for the first answer"
 
 
 def test_what_answers_but_is_not_label_studio_is_not_taken_for_it(bare: Folder, fake: FakeServer) -> None:

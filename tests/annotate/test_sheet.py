@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from annotate import sheet
 from annotate.judge import Judged
 from tests.annotate.builders import DEFAULT, annotation, choice, judged, picture, rectangle
+from tests.tiny import ROOT
 
 pytestmark = pytest.mark.usefixtures("room")
 
@@ -47,7 +49,26 @@ def test_boxes_have_the_colour_of_their_class() -> None:
     box = rectangle("dog", 20, 20, 60, 60)
     turned = rectangle("ship", 20, 20, 30, 30, 20)
     image = sheet.draw([judged(annotation(choice("dog"), box, turned))[0]], DEFAULT.box_labels)
-    assert {(140, 86, 75), (188, 189, 34)} <= colours(image)  # #8c564b, #bcbd22
+    assert {(255, 225, 25), (66, 212, 244)} <= colours(image)  # #ffe119, #42d4f4
+
+
+def test_a_tag_stands_above_its_box_and_covers_nothing_in_it() -> None:
+    whole = sheet.draw(
+        [judged(annotation(choice("cat"), rectangle("cat", 0, 0, 100, 100)))[0]], DEFAULT.box_labels
+    )
+    corner = sheet.GAP  # of the first picture: half a gap around the sheet, half a gap within the tile
+    inside = whole.crop(
+        (corner + 4, sheet.GAP // 2 + sheet.HEAD + 4, corner + sheet.PICTURE - 4, sheet.HEAD + sheet.PICTURE)
+    )
+    assert colours(inside) == {(0, 0, 128)}  # the navy of the picture
+    above = whole.crop((corner, sheet.GAP // 2, corner + 20, sheet.GAP // 2 + sheet.HEAD - 3))
+    assert (230, 25, 75) in colours(above)  # #e6194b, cat
+
+
+def test_the_colours_are_those_of_the_label_scheme() -> None:
+    text = (ROOT / "annotate/label_config.xml").read_text()
+    assert tuple(re.findall(r'background="(#\w+)"', text)) == sheet.COLOURS
+    assert len(set(sheet.COLOURS)) == len(DEFAULT.box_labels)
 
 
 def test_a_missing_picture_is_a_grey_tile() -> None:
@@ -61,8 +82,7 @@ def test_wide_and_tall_pictures_fit_their_tiles() -> None:
     sizes = {"a": (400, 10), "b": (1, 300)}
     found = [Judged(picture(name, size), size, None, (), None, False) for name, size in sizes.items()]
     sheet_of_two = sheet.draw(found, ())
-    tile = (sheet.PICTURE + sheet.GAP, sheet.PICTURE + sheet.LINES * sheet.TEXT + sheet.GAP)
-    assert sheet_of_two.size == (2 * tile[0] + sheet.GAP, tile[1] + sheet.GAP)
+    assert sheet_of_two.size == (2 * sheet.TILE[0] + sheet.GAP, sheet.TILE[1] + sheet.GAP)
 
 
 def test_of_too_many_pictures_those_in_dispute_come_first(

@@ -102,6 +102,16 @@ def test_an_installer_that_fails_is_quoted(
     assert not (home / "env" / studio_env.STAMP).exists()
 
 
+def test_it_says_how_many_packages_are_there(room: Path) -> None:
+    pins = room / "pins.txt"
+    pins.write_text("# a list\na==1 ; python_version < '3.11'\na==2 ; python_version >= '3.11'\nb==1\nc==3\n")
+    env = room / "env"
+    assert studio_env._installed(env, pins) == "fetching packages"
+    for name in ("a-2", "b-1"):
+        (env / f"lib/python3.11/site-packages/{name}.dist-info").mkdir(parents=True)
+    assert studio_env._installed(env, pins) == "2 of about 3 packages installed"
+
+
 def test_a_list_that_names_what_is_not_there_fails_with_its_name(
     pins: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
