@@ -62,10 +62,10 @@ def workspace(tmp_path: Path, few: pictures.Pictures, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def stage(workspace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs `python -m MODULE` in the workspace."""
+    """Return a function that runs `python -m MODULE ARGUMENTS` in the workspace."""
 
-    def run(module: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", module]
+    def run(module: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", module, *arguments]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         return subprocess.run(
             command, cwd=workspace, env=environment, capture_output=True, text=True, check=False, **options

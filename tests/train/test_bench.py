@@ -1,27 +1,21 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.tiny import ROOT, TINY, write_params
+from tests.tiny import TINY, write_params
 from train import bench
 
+Stage = Callable[..., subprocess.CompletedProcess[str]]
 
-def test_all_take_turns_and_the_loop_is_compared_with_each(workspace: Path) -> None:
+
+def test_all_take_turns_and_the_loop_is_compared_with_each(stage: Stage, workspace: Path) -> None:
     write_params(workspace, **TINY)
-    command = [sys.executable, "-m", "train.bench", "--batch", "16", "--rounds", "2", "--steps", "2"]
-    done = subprocess.run(
-        [*command, "--out", "bench.json"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = stage("train.bench", *["--batch", "16", "--rounds", "2", "--steps", "2", "--out", "bench.json"])
     assert done.returncode == 0, done.stderr
     figures = json.loads(Path("bench.json").read_text())
     rates = figures["pictures_per_second"]

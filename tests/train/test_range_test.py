@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.tiny import ROOT, TINY, tiny, write_params
+from tests.tiny import TINY, tiny, write_params
 from train import range_test
 from train.range_test import climbing, suggestion
 from train.schedule import Schedule
 
-
-def run(*options: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m train.range_test` in the current folder."""
-    command = [sys.executable, "-m", "train.range_test", *options]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_the_rate_climbs_in_a_straight_line_and_the_momentum_stays() -> None:
@@ -31,9 +26,9 @@ def test_the_rate_climbs_in_a_straight_line_and_the_momentum_stays() -> None:
     assert schedule.total >= 60
 
 
-def test_it_writes_a_curve_and_a_picture_and_says_what_it_found(workspace: Path) -> None:
+def test_it_writes_a_curve_and_a_picture_and_says_what_it_found(stage: Stage, workspace: Path) -> None:
     write_params(workspace, **TINY)
-    done = run("--steps", "60", "--max-lr", "50", "--size", "8")
+    done = stage("train.range_test", "--steps", "60", "--max-lr", "50", "--size", "8")
     assert done.returncode == 0, done.stderr
     assert "train/range_test/curve.csv, curve.png: " in done.stdout
     assert "Smith 2017" in done.stdout or "does not fall" in done.stdout
@@ -44,9 +39,9 @@ def test_it_writes_a_curve_and_a_picture_and_says_what_it_found(workspace: Path)
         assert picture.width > 600
 
 
-def test_a_loss_that_blows_up_ends_the_test(workspace: Path) -> None:
+def test_a_loss_that_blows_up_ends_the_test(stage: Stage, workspace: Path) -> None:
     write_params(workspace, **TINY)
-    done = run("--steps", "60", "--max-lr", "1e20", "--size", "8")
+    done = stage("train.range_test", "--steps", "60", "--max-lr", "1e20", "--size", "8")
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(range_test.FOLDER / "curve.csv")) < 60
 
@@ -73,7 +68,7 @@ def test_the_suggestion_is_where_the_accuracy_is_best_before_it_falls(
         (["--recipe", "fats"], "--recipe fats: not one of the recipes"),
     ],
 )
-def test_what_cannot_be_run_is_named(workspace: Path, options: list[str], error: str) -> None:
-    done = run(*options)
+def test_what_cannot_be_run_is_named(stage: Stage, workspace: Path, options: list[str], error: str) -> None:
+    done = stage("train.range_test", *options)
     assert done.returncode == 1
     assert f"error: {error}" in done.stderr

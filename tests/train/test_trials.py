@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,33 +11,26 @@ import torch
 
 from data import params
 from data.errors import UserError
-from tests.tiny import ROOT, TINY, tiny, write_params
+from tests.tiny import TINY, tiny, write_params
 from train import fit, trials
 from train.fit import split
 from train.loop import Trainer
 
+Stage = Callable[..., subprocess.CompletedProcess[str]]
+
 FEW = TINY | {"epochs": 2, "fall_epochs": 1.0, "progressive": [{"epochs": 2, "size": 8}]}
 
 
-def trial(*options: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m train.trials` in the current folder."""
-    command = [sys.executable, "-m", "train.trials", *options]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_each_seed_is_a_row_and_none_is_repeated(
-    workspace: Path, stage: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_each_seed_is_a_row_and_none_is_repeated(workspace: Path, stage: Stage) -> None:
     write_params(workspace, **FEW)
-    two = trial("--seeds", "2")
+    two = stage("train.trials", "--seeds", "2")
     assert two.returncode == 0, two.stderr
     assert "seed 1  accuracy" in two.stdout
     first = pd.read_csv(trials.TABLE)
     assert first["seed"].tolist() == [1, 2]
     assert set(first["shown"]) == {"validation"}
 
-    three = trial("--seeds", "3")
+    three = stage("train.trials", "--seeds", "3")
     assert three.stdout.count("recipe quick, seed") == 1  # the third alone
     assert "mean of 3 runs (deviation " in three.stdout
     table = pd.read_csv(trials.TABLE)
@@ -53,9 +45,9 @@ def test_each_seed_is_a_row_and_none_is_repeated(
     assert run.read_bytes() == fit.CURVES.read_bytes()
 
 
-def test_another_value_is_another_run(workspace: Path) -> None:
+def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
     write_params(workspace, **FEW)
-    done = trial("--seeds", "1", "--set", "validation=0", "--set", "max_lr=0.05")
+    done = stage("train.trials", "--seeds", "1", "--set", "validation=0", "--set", "max_lr=0.05")
     assert done.returncode == 0, done.stderr
     (row,) = pd.read_csv(trials.TABLE).to_dict("records")
     assert (row["settings"], row["shown"], row["pictures"]) == ("max_lr=0.05 validation=0", "test", 80)
@@ -83,25 +75,27 @@ def test_another_value_is_another_run(workspace: Path) -> None:
         (["--recipe", "fast"], "--recipe fast takes the pictures of cifar10", 'then "dvc repro prepare"'),
     ],
 )
-def test_what_cannot_be_run_is_named(workspace: Path, options: list[str], error: str, hint: str) -> None:
-    done = trial(*options)
+def test_what_cannot_be_run_is_named(
+    stage: Stage, workspace: Path, options: list[str], error: str, hint: str
+) -> None:
+    done = stage("train.trials", *options)
     assert done.returncode == 1
     assert f"error: {error}" in done.stderr
     assert hint in done.stderr
     assert not trials.FOLDER.exists()
 
 
-def test_without_prepared_pictures_the_command_that_makes_them_is_named(workspace: Path) -> None:
+def test_without_pictures_the_command_that_makes_them_is_named(stage: Stage, workspace: Path) -> None:
     Path("data/cifar10/train.safetensors").unlink()
-    done = trial()
+    done = stage("train.trials")
     assert done.returncode == 1
     assert "error: data/cifar10/train.safetensors: no such file" in done.stderr
 
 
-def test_a_damaged_table_is_named(workspace: Path) -> None:
+def test_a_damaged_table_is_named(stage: Stage, workspace: Path) -> None:
     trials.FOLDER.mkdir()
     trials.TABLE.write_text("nothing of the kind\n")
-    done = trial()
+    done = stage("train.trials")
     assert done.returncode == 1
     assert "error: train/trials/trials.csv: not a table of trials" in done.stderr
 
