@@ -29,7 +29,7 @@ repro: env ## run the stages that have changed
 	@$(BIN)/dvc repro
 
 test: env ## run the tests; CIFAR10_DIR=... for those on the full set
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 
 lint: env ## check style and types
 	$(BIN)/ruff check .

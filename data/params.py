@@ -76,6 +76,7 @@ class Train(_Group):
     momentum_at_peak: Share = Field(description="momentum where the learning rate is max_lr")
     nesterov: bool = Field(description="true or false")
     weight_decay: Rate = Field(description="on the weights of convolutions and of the dense layer")
+    muon_lr: Rate = Field(description="share of its length that Muon turns a kernel at max_lr; 0 for SGD")
     label_smoothing: Share = Field(description="probability spread over all classes")
     precision: Literal["float32", "bfloat16"] = Field(
         description="float32, or bfloat16 where the device has it"

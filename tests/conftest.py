@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 from data import embed, pictures, sample
 from tests import clones
 from tests.tiny import ROOT, TINY, write_params
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
 settings.register_profile("busy", deadline=None)  # a slow machine is no wrong result
 settings.load_profile("busy")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give one worker all that runs on one Label Studio, and each other file's tests to one."""
+    for item in items:
+        server = "label_studio" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("Label Studio" if server else item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,6 +52,19 @@ def full_cifar10() -> Path:
 def few() -> pictures.Pictures:
     """Return 80 real pictures, eight of each class."""
     return embed.choose(sample.read("train", ROOT / "data/sample"), 8)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the Chromium of this machine, or skip."""
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium here")
+    with sync_playwright() as playwright:
+        # No sandbox: it does not run as root; no shared memory: containers have little.
+        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield started
+        started.close()
 
 
 @pytest.fixture

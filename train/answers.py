@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.metrics import precision_recall_fscore_support  # type: ignore[import-untyped]
 from torch import Tensor
 
 from data.pictures import CLASSES
+from train.calibration import calibration_error, reliability
 from train.inference import Score, score
 
 
@@ -27,11 +29,33 @@ class Result:
         counts = pd.crosstab(self.table["actual"], self.table["predicted"])
         return counts.reindex(index=CLASSES, columns=CLASSES, fill_value=0)
 
+    def classes(self) -> pd.DataFrame:
+        """Return a row a class: class, pictures, recall, precision, f1, confused (with), times.
+
+        What is not defined, as the precision of a class that was never answered, is empty.
+        """
+        actual, predicted = self.table["actual"], self.table["predicted"]
+        precision, recall, f1, pictures = precision_recall_fscore_support(
+            actual, predicted, labels=list(CLASSES), zero_division=np.nan
+        )
+        wrong = self.confusion().to_numpy() * (1 - np.eye(len(CLASSES), dtype=int))
+        times = wrong.max(axis=1)
+        shares = {"recall": recall, "precision": precision, "f1": f1}
+        table = pd.DataFrame({"class": CLASSES, "pictures": pictures} | shares).round(4)
+        most = pd.Series([CLASSES[column] for column in wrong.argmax(axis=1)])
+        return table.assign(confused=most.where(times > 0), times=times)
+
+    def mistakes(self) -> list[int]:
+        """Return the rows of the wrong answers, the most confident first."""
+        wrong = self.table[self.table["actual"] != self.table["predicted"]]
+        return wrong.sort_values(["confidence", "picture"], ascending=[False, True]).index.tolist()
+
     def metrics(self) -> dict[str, Any]:
-        """Return accuracy, loss and the accuracy of each class that occurs, as shares of 1."""
+        """Return accuracy, loss, expected calibration error, and the accuracy of each class that occurs."""
         right = self.table["actual"] == self.table["predicted"]
         by_class = right.groupby(self.table["actual"]).mean().round(4)
         return {
+            "calibration_error": round(calibration_error(reliability(self.table)), 4),
             "pictures": len(self.table),
             "accuracy": round(self.score.accuracy, 4),
             "loss": round(self.score.loss, 4),
@@ -58,6 +82,24 @@ class Answers:
         table = pd.DataFrame(_rounded(self.logits.softmax(1)), columns=list(CLASSES))
         table.insert(0, "picture", self.names)
         return table
+
+    def top(self, count: int = 3) -> pd.DataFrame:
+        """Return a row a picture: its name, the likeliest classes and their probabilities.
+
+        The columns are picture, class_1, probability_1, class_2, and so on.
+        """
+        found, classes = self.logits.softmax(1).topk(count, dim=1)
+        table: dict[str, Any] = {"picture": self.names}
+        for rank in range(count):
+            table[f"class_{rank + 1}"] = [CLASSES[label] for label in classes[:, rank].tolist()]
+            table[f"probability_{rank + 1}"] = _rounded(found[:, rank])
+        return pd.DataFrame(table)
+
+    def least_certain(self) -> list[int]:
+        """Return the rows, those first whose two likeliest classes are closest."""
+        first, second = self.logits.softmax(1).topk(2, dim=1).values.T
+        order: list[int] = (first - second).argsort(stable=True).tolist()
+        return order
 
     def beside(self, known: Mapping[str, str]) -> Result | None:
         """Compare with the known classes, by picture; others are left out. None if no picture's is known."""

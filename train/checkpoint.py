@@ -27,7 +27,16 @@ FOLDER = Path("train/checkpoints")
 KEPT = 2  # the latest, and the one before in case that the latest is damaged
 
 # The modules that decide which pictures are trained on, and what a step does to the weights.
-CODE = ("augment.py", "device.py", "distributed.py", "fit.py", "loop.py", "resnet.py", "schedule.py")
+CODE = (
+    "augment.py",
+    "device.py",
+    "distributed.py",
+    "fit.py",
+    "loop.py",
+    "muon.py",
+    "resnet.py",
+    "schedule.py",
+)
 
 
 @dataclass(frozen=True)

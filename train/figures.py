@@ -1,14 +1,20 @@
-"""Pictures of a run: the curves beside the published ones, and the confusion matrix."""
+"""Pictures of a run, as PNG and for a page: curves beside the published ones, confusions, reliability."""
 
 from __future__ import annotations
 
+import html
 import io
+import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from data.files import write_bytes
 from data.pictures import CLASSES
@@ -80,6 +86,36 @@ def confusion(counts: pd.DataFrame) -> Figure:
     return figure
 
 
+def reliability(table: pd.DataFrame) -> Figure:
+    """Draw the accuracy in each range of confidence, and how many pictures are in it."""
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    accuracy, number = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    middle = (table["from"] + table["to"]) / 2
+    width = float(table["to"].iloc[0] - table["from"].iloc[0]) * 0.92
+    accuracy.bar(middle, table["accuracy"].fillna(0), width, color=OURS, label="accuracy")
+    accuracy.plot([0, 1], [0, 1], "--", color=GREY, label="as accurate as it is confident")
+    accuracy.set(title="Reliability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    number.bar(middle, table["pictures"], width, color=GREY)
+    number.set(xlabel="confidence", ylabel="pictures")
+    accuracy.legend(loc="upper left", frameon=False)
+    for axes in (accuracy, number):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def gallery(pictures: Sequence[tuple[NDArray[np.uint8], str]], columns: int, title: str) -> Figure:
+    """Draw pictures in rows, each with its text above it."""
+    rows = max(math.ceil(len(pictures) / columns), 1)
+    figure = Figure(figsize=(columns * 1.5, rows * 1.85 + 0.4), layout="constrained")
+    figure.suptitle(title)
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, (picture, text) in zip(figure.axes, pictures, strict=False):
+        axes.imshow(picture)
+        axes.set_title(text, fontsize=8)
+    return figure
+
+
 def range_test(curve: pd.DataFrame, suggested: float) -> Figure:
     """Draw accuracy and loss on the batches by learning rate, with the suggested maximum."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -96,6 +132,33 @@ def range_test(curve: pd.DataFrame, suggested: float) -> Figure:
         *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
     )
     return figure
+
+
+# What a page draws in its own colours, light or dark, by what a figure has.
+VARIABLES = {
+    OURS: "var(--ours)",
+    GREY: "var(--grey)",
+    "#b0b0b0": "var(--line)",
+    "#000000": "var(--ink)",
+    "#cccccc": "var(--line)",
+    "#ffffff": "none",
+}
+
+
+def svg(figure: Figure, name: str, description: str) -> str:
+    """Return a figure as an element of a page, in the page's colours and letters.
+
+    `name` keeps its ids apart from those of other figures; `description` is what a screen reader says.
+    """
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    drawn = file.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"#[0-9a-f]{6}\b", lambda found: VARIABLES.get(found[0], found[0]), drawn)
+    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", drawn)
+    drawn = re.sub(r' (width|height)="[\d.]+pt"', "", drawn, count=2)
+    return drawn.replace("<svg", f'<svg role="img" aria-label="{html.escape(description)}"', 1)
 
 
 def write(path: Path, figure: Figure) -> None:

@@ -7,7 +7,7 @@ that gets weights, momentum and step number of another one goes on as that one w
 from __future__ import annotations
 
 import math
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from train.augment import Augment, Normalise
 from train.device import ORDER, autocast, cannot_compile, compiled, seeded
 from train.distributed import ALONE, World
 from train.model import Model
+from train.muon import Muon
 from train.resnet import ResNet, to_device
 from train.schedule import Schedule
 
@@ -188,18 +189,23 @@ class Trainer:
 
 
 def optimizer(network: nn.Module, params: Train, device: torch.device) -> torch.optim.SGD:
-    """Return SGD with weight decay on the weights of convolutions and the dense layer, on nothing else.
+    """Return SGD, or Muon for the kernels where `muon_lr` says so.
 
-    Batch norm's scales and all biases are vectors, and decaying them gains nothing (Jia et al. 2018,
-    section 3.2).
+    Weight decay is on the weights of convolutions and the dense layer alone: batch norm's scales and all
+    biases are vectors, and decaying them gains nothing (Jia et al. 2018, section 3.2). Kernels under Muon
+    keep their length, so that there is nothing to decay.
     """
     weights = [tensor for tensor in network.parameters() if tensor.ndim > 1]
     vectors = [tensor for tensor in network.parameters() if tensor.ndim == 1]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": weights, "weight_decay": params.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.SGD(
+    if params.muon_lr:
+        kernels = [tensor for tensor in weights if tensor.ndim == 4]
+        groups[0]["params"] = [tensor for tensor in weights if tensor.ndim == 2]
+        groups.append({"params": kernels, "weight_decay": 0.0, "turn": params.muon_lr / params.max_lr})
+    return (Muon if params.muon_lr else torch.optim.SGD)(
         groups,
         lr=params.max_lr,
         momentum=max(params.momentum, params.momentum_at_peak),

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests import clones
 from tests.annotate import studio
 from tests.annotate.studio import Folder
 from tests.tiny import TINY, write_params
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # Of the default scheme: a class and a box of the same class.
 BIRD, CAT, CAT_BOX = "3", "4", "r"
 
@@ -41,16 +39,9 @@ def served(clone: Path, studio_environment: Path) -> Iterator[Folder]:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """Return a page of the Chromium on this machine, or skip."""
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium here")
-    with sync_playwright() as playwright:
-        # No sandbox: it does not run as root; no shared memory: containers have little.
-        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser.new_context(viewport={"width": 1400, "height": 1300}).new_page()
-        browser.close()
+def page(browser: Browser) -> Page:
+    """Return an empty page."""
+    return browser.new_context(viewport={"width": 1400, "height": 1300}).new_page()
 
 
 def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Page) -> None:

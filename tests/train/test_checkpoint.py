@@ -23,11 +23,12 @@ def trainer(few: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> T
     return make(few)
 
 
-def make(few: Pictures) -> Trainer:
+def make(few: Pictures, muon_lr: float = 0.0) -> Trainer:
     """Return a trainer that augments in every way and ends an epoch with a smaller batch."""
     images = torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous()
     recipe = tiny(
         batch=24,
+        muon_lr=muon_lr,
         cutout=8,
         momentum_at_peak=0.8,
         epochs=3,
@@ -49,17 +50,18 @@ def state(trainer: Trainer) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
 
 
-@pytest.mark.parametrize(
-    "stop", [1, 4, 6, 11]
-)  # in an epoch, at its end, in a later one, before the last step
+# In an epoch, at its end, in a later one, before the last step.
+@pytest.mark.parametrize(("stop", "muon_lr"), [(1, 0.0), (4, 0.0), (6, 0.0), (11, 0.0), (6, 0.02)])
+@pytest.mark.usefixtures("trainer")
 def test_a_run_that_stopped_anywhere_ends_in_the_same_weights(
-    trainer: Trainer, few: Pictures, stop: int
+    few: Pictures, stop: int, muon_lr: float
 ) -> None:
+    trainer = make(few, muon_lr)
     run(trainer, stop)
     checkpoint.write(trainer, MINE, Story([{"epoch": 1, "loss": 0.5}], seconds=2.5))
     run(trainer, trainer.total - stop)
 
-    resumed = make(few)
+    resumed = make(few, muon_lr)
     assert checkpoint.resume(resumed, MINE) == Story([{"epoch": 1, "loss": 0.5}], seconds=2.5)
     assert resumed.step == stop
     run(resumed, resumed.total - stop)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from data.pictures import CLASSES, Pictures
 from tests.tiny import ROOT, untrained
-from train import evaluate, fit, model
+from train import evaluate, fit, labelled, model, reporting
 
 Stage = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -42,8 +42,8 @@ def trained(workspace: Path, few: Pictures) -> Path:
 
 def label(rows: str) -> None:
     """Write what the annotators said."""
-    evaluate.LABELS.parent.mkdir(exist_ok=True)
-    evaluate.LABELS.write_text(LABELS + rows)
+    labelled.LABELS.parent.mkdir(exist_ok=True)
+    labelled.LABELS.write_text(LABELS + rows)
     done = len({row.split(",")[0] for row in rows.splitlines()})
     evaluate.LABEL_METRICS.write_text(json.dumps({"pictures": 3, "labelled": done}))
 
@@ -95,7 +95,7 @@ def test_classes_that_the_network_does_not_know_are_counted_and_left_out(stage: 
     assert (metrics["pictures"], metrics["other_classes"]) == (1, 1)
 
 
-@pytest.mark.parametrize("missing", [evaluate.LABELS, evaluate.LABEL_METRICS, evaluate.CURVES])
+@pytest.mark.parametrize("missing", [labelled.LABELS, evaluate.LABEL_METRICS, reporting.CURVES])
 def test_a_file_of_another_stage_that_is_missing_is_named(stage: Stage, trained: Path, missing: Path) -> None:
     missing.unlink()
     done = stage("train.evaluate")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from data.pictures import Pictures
+from tests.tiny import untrained
+from train import attention
+from train.augment import colours_first
+
+
+def some(few: Pictures) -> torch.Tensor:
+    """Return five real pictures, 5 x 32 x 32 x 3."""
+    return torch.from_numpy(few.images[:5].transpose(0, 2, 3, 1).copy())
+
+
+def test_a_map_is_what_each_place_adds_to_the_classs_logit(few: Pictures) -> None:
+    """With a mean and one dense layer behind it Grad-CAM is CAM, but for a factor (Selvaraju 2017, 3.1)."""
+    model, images = untrained(), some(few)
+    classes = torch.tensor([0, 1, 2, 3, 4])
+    maps = attention.maps(model, images, classes)
+    assert maps.shape == (5, 1, 8, 8)
+    with torch.no_grad():
+        network = model.network.eval()
+        features = network.last(network.blocks(network.stem(colours_first(model.normalise(images)))))
+        cam = torch.einsum("nchw,nc->nhw", features, network.dense.weight[classes]).relu() / 64
+    assert torch.allclose(maps[:, 0], cam, atol=1e-6)
+    assert cam.amax() > 0
+
+
+def test_an_overlay_is_brightest_in_colour_where_the_map_is_highest(few: Pictures) -> None:
+    model, images = untrained(), some(few)
+    classes = torch.zeros(5, dtype=torch.int64)
+    overlays = attention.overlays(model, images, classes)
+    assert overlays.shape == (5, 64, 64, 3)
+    assert overlays.dtype == np.uint8
+    plain = images.numpy().repeat(2, axis=1).repeat(2, axis=2)
+    changed = np.abs(overlays.astype(int) - plain).sum(axis=3)
+    for difference, heat in zip(changed, attention.maps(model, images, classes)[:, 0], strict=True):
+        fields = difference.reshape(8, 8, 8, 8).mean(axis=(1, 3))
+        if heat.amax() > 0:
+            assert fields[heat > 0.5 * heat.amax()].mean() > fields[heat < 0.1 * heat.amax()].mean()
+
+
+def test_no_pictures_are_no_maps() -> None:
+    images = torch.zeros(0, 32, 32, 3, dtype=torch.uint8)
+    assert attention.overlays(untrained(), images, torch.zeros(0, dtype=torch.int64)).shape == (0, 64, 64, 3)
+
+
+def test_looking_changes_nothing_of_the_network(few: Pictures) -> None:
+    model = untrained()
+    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    attention.maps(model, some(few), torch.zeros(5, dtype=torch.int64))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.network.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.network.parameters())

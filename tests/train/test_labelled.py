@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data.errors import UserError
+from train import labelled
+
+HEAD = "picture,class,agreed,cifar10,annotator,seconds,boxes\n"
+
+
+@pytest.fixture
+def labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the labels are, in an empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    labelled.LABELS.parent.mkdir(parents=True)
+    return labelled.LABELS
+
+
+def answers(**classes: str) -> pd.DataFrame:
+    """Return what a network answered."""
+    return pd.DataFrame({"picture": list(classes), "predicted": list(classes.values()), "confidence": 0.9})
+
+
+def test_several_annotators_are_one_row_and_agree_or_not(labels: Path) -> None:
+    labels.write_text(
+        HEAD + "a,cat,cat,cat,annotator-1,1,0\na,cat,cat,cat,annotator-2,1,0\n"
+        "b,cat,,dog,annotator-1,1,0\nb,dog,,dog,annotator-2,1,0\nc,,,bird,annotator-1,1,0\n"
+    )
+    table = labelled.read().set_index("picture")
+    assert table["annotators"].to_dict() == {"a": "cat / cat", "b": "cat / dog"}  # c has boxes, but no class
+    assert table["agreed"].isna().to_dict() == {"a": False, "b": True}
+
+
+@pytest.mark.parametrize(
+    ("row", "predicted", "differ"),
+    [
+        ("a,cat,cat,cat,annotator-1,1,0", "cat", False),
+        ("a,cat,cat,cat,annotator-1,1,0", "dog", True),
+        ("a,cat,cat,dog,annotator-1,1,0", "cat", True),
+        ("a,cat,cat,,annotator-1,1,0", "cat", False),  # a picture that CIFAR-10 does not know
+        ("a,cat,,cat,annotator-1,1,0", "cat", True),  # its annotators do not agree
+        ("a,person,person,,annotator-1,1,0", "cat", True),
+    ],
+)
+def test_who_differs(labels: Path, row: str, predicted: str, differ: bool) -> None:
+    labels.write_text(HEAD + row + "\n")
+    assert labelled.beside(labelled.read(), answers(a=predicted))["differ"].tolist() == [differ]
+
+
+def test_agreement_of_each_two(labels: Path) -> None:
+    rows = [("a", "cat", "cat"), ("b", "dog", "dog"), ("c", "cat", "dog"), ("d", "dog", "dog")]
+    labels.write_text(HEAD + "".join(f"{name},{said},{said},{truth},x,1,0\n" for name, said, truth in rows))
+    table = labelled.beside(labelled.read(), answers(a="cat", b="cat", c="cat", d="dog"))
+    agreement = labelled.agreement(table).set_index("pair")
+    assert agreement["same"].to_dict() == {
+        "annotators and model": 3,
+        "annotators and CIFAR-10": 3,
+        "model and CIFAR-10": 2,
+    }
+    # Both say cat twice and dog twice; 3 of 4 the same where chance gives 2 of 4: (3/4 - 1/2) / (1 - 1/2).
+    assert agreement.loc["annotators and CIFAR-10", "kappa"] == pytest.approx(0.5)
+
+
+def test_kappa_is_not_defined_for_one_class_and_pairs_without_pictures_are_left_out(labels: Path) -> None:
+    labels.write_text(HEAD + "a,cat,cat,,annotator-1,1,0\n")
+    agreement = labelled.agreement(labelled.beside(labelled.read(), answers(a="cat")))
+    assert agreement["pair"].tolist() == ["annotators and model"]
+    assert agreement["kappa"].isna().all()
+
+
+@pytest.mark.parametrize("content", [HEAD, HEAD + "a,,,cat,annotator-1,1,0\n"])
+def test_no_labels_are_no_rows(labels: Path, content: str) -> None:
+    labels.write_text(content)
+    table = labelled.beside(labelled.read(), answers(a="cat"))
+    assert table.empty
+    assert labelled.agreement(table).empty
+
+
+def test_a_missing_table_is_named(labels: Path) -> None:
+    with pytest.raises(UserError, match=r"annotate/labels/labels\.csv: not a table"):
+        labelled.read()

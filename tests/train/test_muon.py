@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from tests.tiny import tiny
+from train.loop import optimizer
+from train.muon import Muon, orthogonal
+from train.resnet import ResNet
+
+
+def kernel(rows: int, columns: int, seed: int = 1) -> nn.Parameter:
+    """Return a kernel of rows x columns x 1 x 1 with a gradient."""
+    generator = torch.Generator().manual_seed(seed)
+    made = nn.Parameter(torch.randn(rows, columns, 1, 1, generator=generator))
+    made.grad = torch.randn(rows, columns, 1, 1, generator=generator)
+    return made
+
+
+@given(st.integers(1, 24), st.integers(1, 24), st.integers(0, 1000))
+def test_all_directions_get_nearly_the_same_length(rows: int, columns: int, seed: int) -> None:
+    matrix = torch.randn(1, rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    left, values, right = torch.linalg.svd(matrix[0], full_matrices=False)
+    made = orthogonal(matrix)[0]
+    lengths = torch.einsum("ri,rc,ic->i", left, made, right)  # along the matrix' own directions
+    assert torch.allclose(made, left @ torch.diag(lengths) @ right, atol=1e-6)  # and there are no others
+    assert (lengths < 1.25).all()
+    assert (lengths[values > 0.05 * matrix.norm()] > 0.6).all()
+
+
+def test_no_gradient_is_no_step() -> None:
+    assert torch.equal(orthogonal(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 48), (48, 16), (24, 24)])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_it_goes_where_torchs_own_goes(rows: int, columns: int, nesterov: bool) -> None:
+    """For matrices of equal length torch's differs by a factor alone, and rounds to bfloat16."""
+    ours = kernel(rows, columns)
+    theirs = nn.Parameter(ours.detach().flatten(1).clone())
+    mine = Muon([{"params": [ours], "turn": 1.0}], lr=1e-3, momentum=0.9, nesterov=nesterov)
+    torchs = torch.optim.Muon([theirs], lr=1e-3, weight_decay=0.0, momentum=0.9, nesterov=nesterov)
+    for step in range(3):
+        before, base = ours.detach().flatten(1).clone(), theirs.detach().clone()
+        ours.grad = kernel(rows, columns, seed=step + 2).grad
+        assert ours.grad is not None
+        theirs.grad = ours.grad.flatten(1).clone()
+        mine.step()
+        torchs.step()  # type: ignore[no-untyped-call]
+        moved, expected = ours.detach().flatten(1) - before, theirs.detach() - base
+        # Ours then goes back to its length: what is left is across the kernel.
+        expected -= before * (expected * before).sum() / before.square().sum()
+        assert torch.cosine_similarity(moved.flatten(), expected.flatten(), dim=0) > 0.99
+
+
+def test_a_step_turns_a_kernel_by_its_share_and_keeps_its_length() -> None:
+    one = kernel(32, 64)
+    before = one.detach().clone()
+    Muon([{"params": [one], "turn": 0.1}], lr=0.5, momentum=0.9, nesterov=True).step()
+    assert one.norm().item() == pytest.approx(before.norm().item(), rel=1e-5)
+    assert ((one - before).norm() / before.norm()).item() == pytest.approx(0.05, rel=0.25)
+
+
+def test_all_other_weights_move_as_by_torchs_sgd() -> None:
+    def network() -> ResNet:
+        torch.manual_seed(3)
+        made = ResNet(11)
+        made(torch.randn(4, 3, 8, 8)).square().sum().backward()
+        return made
+
+    muon, plain = network(), network()
+    device = torch.device("cpu")
+    first, second = optimizer(muon, tiny(muon_lr=0.02), device), optimizer(plain, tiny(), device)
+    assert isinstance(first, Muon)
+    assert not isinstance(second, Muon)
+    first.step()
+    second.step()
+    for (name, one), other in zip(muon.named_parameters(), plain.parameters(), strict=True):
+        assert torch.equal(one, other) == (one.ndim != 4), name

@@ -1,0 +1,70 @@
+"""The labelled pictures: what the annotators, the network and CIFAR-10 call them, side by side."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pandas as pd
+from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
+
+from data.errors import UserError
+
+LABELS = Path("annotate/labels/labels.csv")
+
+# Who names a class, by column of the table, as a reader calls them.
+VOICES = {"agreed": "annotators", "predicted": "model", "cifar10": "CIFAR-10"}
+
+
+def read_table(path: Path, stage: str) -> pd.DataFrame:
+    """Read a table that a stage wrote. Raises `UserError` if it is missing or no table."""
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: not a table ({error})", f'make it anew with "dvc repro -fs {stage}".'
+        ) from None
+
+
+def read() -> pd.DataFrame:
+    """Return a row for each labelled picture: picture, annotators, agreed, cifar10.
+
+    `annotators` is what each of them said, as "cat / dog"; `agreed` is empty where they differ, `cifar10`
+    for pictures that are not of CIFAR-10.
+    """
+    labels = read_table(LABELS, "labels")
+    if labels.empty:
+        return pd.DataFrame(columns=["picture", "annotators", "agreed", "cifar10"], dtype=str)
+    said = labels.groupby("picture").agg(
+        annotators=("class", lambda classes: " / ".join(classes.dropna())),
+        agreed=("agreed", "first"),
+        cifar10=("cifar10", "first"),
+    )
+    return said[said["annotators"] != ""].reset_index()
+
+
+def beside(labels: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
+    """Put the network's answers (picture, predicted, confidence) beside the labels, and whether all agree."""
+    table = labels.merge(answers, on="picture")
+    voices = table[list(VOICES)]
+    table["differ"] = (voices.nunique(axis=1) > 1) | table["agreed"].isna()
+    return table
+
+
+def agreement(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how well each two of annotators, model and CIFAR-10 agree, a row a pair.
+
+    Cohen's kappa is 0 for agreement by chance and 1 for complete one; it is empty where all pictures are of
+    one class, since there chance cannot be told from knowledge (Cohen 1960).
+    """
+    rows = []
+    for first, second in itertools.combinations(VOICES, 2):
+        both = table[[first, second]].dropna()
+        if both.empty:
+            continue
+        one_class = len(set(both[first]) | set(both[second])) == 1
+        kappa = None if one_class else round(float(cohen_kappa_score(both[first], both[second])), 4)
+        same = int((both[first] == both[second]).sum())
+        pair = f"{VOICES[first]} and {VOICES[second]}"
+        rows.append({"pair": pair, "pictures": len(both), "same": same, "kappa": kappa})
+    return pd.DataFrame(rows, columns=["pair", "pictures", "same", "kappa"])

@@ -1,0 +1,78 @@
+"use strict";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const cell = document.getElementById("cell");
+
+function element(kind, text, className) {
+  const made = document.createElement(kind);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+// As the template's card, for the pictures that are too many to be written out.
+function card(index) {
+  const shown = data.pictures[index];
+  const card = element("li", "", "card");
+  const picture = element("span", "", "picture");
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-label", `${shown.name}, a picture of ${shown.actual}`);
+  picture.style.setProperty("--x", shown.place % data.columns);
+  picture.style.setProperty("--y", Math.floor(shown.place / data.columns));
+  const answers = element("ol", "", "answers");
+  for (const [name, probability] of shown.top) {
+    const line = element("li", "", name === shown.actual ? "right" : "");
+    const meter = element("meter", "");
+    meter.value = probability;
+    meter.setAttribute("aria-hidden", "true");
+    line.append(element("span", name), meter, element("span", `${Math.round(100 * probability)} %`));
+    answers.append(line);
+  }
+  const caption = element("p", "");
+  caption.append(element("small", shown.name));
+  card.append(picture, caption, answers);
+  return card;
+}
+
+function open(key) {
+  const { title, count, pictures } = data.cells[key];
+  document.getElementById("cell-title").textContent = title;
+  document.getElementById("cell-note").textContent = pictures.length < count
+    ? `${pictures.length} of ${count}, the most confident ones; train/report/predictions.csv has all.` : "";
+  document.getElementById("cell-pictures").replaceChildren(...pictures.map(card));
+  cell.showModal();
+}
+
+// One stop for the tab key, the arrows for the rest, as in a spreadsheet.
+const buttons = [...document.querySelectorAll(".matrix button")];
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+function beyond(button, [down, right]) {
+  const table = button.closest("table");
+  let place = button.closest("td");
+  let [row, column] = [place.parentElement.rowIndex, place.cellIndex];
+  for (;;) {
+    [row, column] = [row + down, column + right];
+    place = table.rows[row]?.cells[column];
+    if (!place || place.tagName !== "TD") return null;
+    if (place.querySelector("button")) return place.querySelector("button");
+  }
+}
+
+buttons.forEach((button, index) => {
+  button.tabIndex = index ? -1 : 0;
+  button.addEventListener("click", () => open(button.dataset.cell));
+  button.addEventListener("keydown", (event) => {
+    const next = event.key in STEPS && beyond(button, STEPS[event.key]);
+    if (!next) return;
+    event.preventDefault();
+    button.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+});
+
+cell.addEventListener("click", (event) => { if (event.target === cell) cell.close(); });
+document.getElementById("all")?.addEventListener("change", (event) => {
+  document.getElementById("side-by-side").classList.toggle("all", event.target.checked);
+});
