@@ -2,50 +2,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 from data.pictures import CLASSES, Pictures
-from tests.tiny import ROOT, untrained
-from train import evaluate, fit, labelled, model, reporting
+from tests.train.reported import label, prepare
+from train import evaluate, model
 
 Stage = Callable[..., subprocess.CompletedProcess[str]]
-
-LABELS = "picture,class,agreed,cifar10,annotator,seconds,boxes\n"
 
 
 @pytest.fixture
 def trained(workspace: Path, few: Pictures) -> Path:
     """Return a workspace with a network that was not trained, pictures to label, and no label yet."""
-    torch.manual_seed(5)
-    model.write(untrained())
-    fit.write_curves(
-        [
-            {"epoch": 1, "lr": 0.1, "momentum": 0.9, "size": 32, "loss": 2.0, "accuracy": 0.3}
-            | {"val_loss": None, "val_accuracy": None, "seconds": 1.0}
-        ]
-    )
-    shutil.copy(ROOT / "train/published.csv", "train/published.csv")
-    evaluate.IMAGES.mkdir(parents=True)
-    for number in range(3):
-        Image.fromarray(few.images[number].transpose(1, 2, 0)).save(evaluate.IMAGES / f"test-{number:05}.png")
-    label("")
+    prepare(few)
     return workspace
-
-
-def label(rows: str) -> None:
-    """Write what the annotators said."""
-    labelled.LABELS.parent.mkdir(exist_ok=True)
-    labelled.LABELS.write_text(LABELS + rows)
-    done = len({row.split(",")[0] for row in rows.splitlines()})
-    evaluate.LABEL_METRICS.write_text(json.dumps({"pictures": 3, "labelled": done}))
 
 
 def test_it_writes_metrics_predictions_and_pictures(stage: Stage, trained: Path) -> None:
@@ -59,7 +35,7 @@ def test_it_writes_metrics_predictions_and_pictures(stage: Stage, trained: Path)
     confusion = pd.read_csv(evaluate.REPORT / "confusion.csv", index_col="actual")
     assert confusion.to_numpy().sum() == 80
     assert confusion.to_numpy().trace() / 80 == metrics["accuracy"]
-    for name in ("curves.png", "confusion.png"):
+    for name in ("curves.png", "confusion.png", "reliability.png", "mistakes.png"):
         with Image.open(evaluate.REPORT / name) as picture:
             assert picture.width > 500
 
@@ -80,11 +56,11 @@ def test_labelled_pictures_count_once_and_only_where_annotators_agree(stage: Sta
         "test-00002,truck,truck,truck,annotator-1,2.0,1\n"
     )
     stage("train.evaluate")
-    answers = pd.read_csv(evaluate.REPORT / "labelled_predictions.csv").set_index("picture")
-    assert answers["actual"].to_dict() == {"test-00000": "frog", "test-00002": "truck"}
+    answers = pd.read_csv(evaluate.REPORT / "labelled.csv").set_index("picture")
+    assert answers["agreed"].to_dict() == {"test-00000": "frog", "test-00002": "truck"}
     metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
     assert metrics["pictures"] == 2
-    assert metrics["accuracy"] == (answers["actual"] == answers["predicted"]).mean()
+    assert metrics["accuracy"] == (answers["agreed"] == answers["predicted"]).mean()
     assert set(metrics["by_class"]) == {"frog", "truck"}
 
 
@@ -95,19 +71,19 @@ def test_classes_that_the_network_does_not_know_are_counted_and_left_out(stage: 
     assert (metrics["pictures"], metrics["other_classes"]) == (1, 1)
 
 
-@pytest.mark.parametrize("missing", [labelled.LABELS, evaluate.LABEL_METRICS, reporting.CURVES])
+@pytest.mark.parametrize("missing", OTHERS)
 def test_a_file_of_another_stage_that_is_missing_is_named(stage: Stage, trained: Path, missing: Path) -> None:
     missing.unlink()
     done = stage("train.evaluate")
     assert done.returncode == 1
     assert f"error: {missing}: not " in done.stderr
-    assert 'hint: make it anew with "dvc repro -f ' in done.stderr
+    assert 'hint: make it anew with "dvc repro -fs ' in done.stderr
 
 
 def test_the_same_picture_gets_the_same_answer_as_a_file_and_as_a_tensor(stage: Stage, trained: Path) -> None:
     label("test-00000,frog,frog,frog,annotator-1,3.0,1\n")
     stage("train.evaluate")
-    as_file = pd.read_csv(evaluate.REPORT / "labelled_predictions.csv").iloc[0]
+    as_file = pd.read_csv(evaluate.REPORT / "labelled.csv").iloc[0]
     as_tensor = pd.read_csv(evaluate.REPORT / "predictions.csv").iloc[0]
     assert as_file["predicted"] == as_tensor["predicted"]
     assert as_file["confidence"] == pytest.approx(as_tensor["confidence"], abs=2e-4)
