@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, ImageOps
 
-from data import pictures
+from data import decode, pictures
 from data.errors import UserError, run
 from data.files import atomic, digest, write_csv, write_json
-from data.pictures import CLASSES, PREPARED, SIDE, picture_name
-from train import figures, model
+from data.pictures import CLASSES, PREPARED, picture_name
+from train import figures, model, reading
 from train.answers import Answers, Result
 from train.device import choose_device, keep_large_blocks, on_device
 from train.inference import logits
@@ -56,7 +55,8 @@ def about_tasks(network: Model, device: torch.device) -> Answers:
     paths = sorted(IMAGES.glob("*.png"))
     if not paths:
         raise UserError(f"{IMAGES}: no pictures to label", 'make them anew with "dvc repro -f sample".')
-    images = torch.from_numpy(np.stack([_read(path) for path in paths])).to(device)
+    with decode.decoding():
+        images = torch.from_numpy(np.stack([reading.read(path) for path in paths])).to(device)
     return Answers(tuple(path.stem for path in paths), logits(network, images, "pictures to label"))
 
 
@@ -74,12 +74,6 @@ def read_table(path: Path, stage: str) -> pd.DataFrame:
         raise UserError(
             f"{path}: not a table ({error})", f'make it anew with "dvc repro -f {stage}".'
         ) from None
-
-
-def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Read a picture as 32 x 32 x 3; a larger one is cropped to a square in its middle and shrunk."""
-    with Image.open(path) as image:
-        return np.asarray(ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 def closing(result: Result) -> str:
