@@ -33,6 +33,10 @@ class Region:
     picture: str
     about: dict[str, Any]  # the columns of `KEPT` and `NUMBERS` that the table has
 
+    def problem(self, why: str) -> Problem:
+        """Return what to say if it could not be used."""
+        return Problem(f"{self.picture}, box {self.row}", why)
+
     def within(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Return left, top, right and bottom of the upright box around it, within a picture of that size.
 
@@ -98,10 +102,8 @@ def by_picture(
         for name in {one, str(PurePath(one)), PurePath(one).name, PurePath(one).stem} & files.keys():
             files[name].append(one)
     for name, boxes in wanted.items():
-        many = f"{len(boxes)} boxes" if len(boxes) > 1 else "a box"
-        if not files[name]:
-            yield Problem(name, f"no such picture, which has {many}")
-        elif len(files[name]) > 1 and name not in files[name]:
-            yield Problem(name, f"has {many}, and could be {files[name][0]} or {files[name][1]}")
-        else:
+        if name in files[name] or len(files[name]) == 1:
             yield name if name in files[name] else files[name][0], tuple(boxes)
+            continue
+        why = "no such picture" if not files[name] else f"could be of {files[name][0]} or {files[name][1]}"
+        yield from (box.problem(why) for box in boxes)
