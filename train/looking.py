@@ -22,12 +22,10 @@ from train.inference import answer
 from train.model import Model
 from train.regions import Region
 
-BATCH = (
-    128  # pictures at once: larger ones are no faster on two cores, and take longer until the first answer
-)
+BATCH = 128  # pictures at once: more are no faster on two cores, and the first answer takes longer
 CHUNK = 16  # pictures that a thread reads at a time
 AHEAD = 4 * BATCH  # pictures read before the network asks for them
-# Each may hold a picture of 89 million pixels while it is decoded: 0.4 GB, and as much again as it is changed.
+# Each may hold a picture of 89 million pixels while it is decoded: 0.4 GB, as much again while it changes.
 THREADS = min(4, os.cpu_count() or 1)
 
 Asked = tuple[str, "tuple[Region, ...] | None"]  # a file, and its regions; None for the picture as a whole
@@ -62,15 +60,24 @@ class Look:
     notes: list[str] = field(default_factory=list)
 
 
-def plan(
-    given: Sequence[str], boxes: Path | None, on_list: Sequence[str] = ()
-) -> tuple[Iterator[Asked | Problem], tuple[str, ...]]:
-    """Return what is asked about, and the columns known before. Raises `UserError` for a bad table of boxes."""
+def about(
+    given: Sequence[str], drawn: Sequence[Region] | None, on_list: Sequence[str] = ()
+) -> Iterator[Asked | Problem]:
+    """Yield each file that is meant, as a whole or, if boxes were drawn, those that have some, with them.
+
+    `on_list` is what "-" among the given names stands for.
+    """
     found = finding.find(given, on_list)
-    if boxes is None:
-        return ((one if isinstance(one, Problem) else (one, None)) for one in found), ("picture",)
-    drawn = regions.read(boxes)
-    return regions.by_picture(drawn, found), ("picture", "box", *drawn[0].about)
+    if drawn is not None:
+        yield from regions.by_picture(drawn, found)
+        return
+    for one in found:
+        yield one if isinstance(one, Problem) else (one, None)
+
+
+def known(drawn: Sequence[Region] | None) -> tuple[str, ...]:
+    """Return the columns that are known before the network has looked."""
+    return ("picture",) if drawn is None else ("picture", "box", *drawn[0].about)
 
 
 def look(asked: Asked | Problem) -> Look:

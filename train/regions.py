@@ -65,7 +65,7 @@ def read(path: Path) -> list[Region]:
         hint = f'make it with "dvc repro labels"; {EXPECTED}'
         raise UserError(f"{path}: no such file", hint) from None
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path}: not a table of boxes ({reason})", EXPECTED) from None
     lacking = [name for name in NEEDED if name not in table]
     if lacking:
