@@ -31,7 +31,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Return both in a line, whatever characters the name has."""
-        return f"{shown(self.name)}: {shown(self.why)}"
+        return f"{shown(self.name) or repr('')}: {shown(self.why)}"
 
 
 def shown(text: str) -> str:
@@ -65,6 +65,8 @@ def find(given: Iterable[str], on_list: Sequence[str] = ()) -> Iterator[str | Pr
 
 def _named(name: str) -> Iterable[str | Problem]:
     """Return what a name leads to; nothing if there is no such file or folder."""
+    if not name:
+        return []  # pathlib takes it for the current folder
     path = Path(name)
     try:
         if path.is_dir():
