@@ -73,6 +73,8 @@ def read(path: Path) -> list[Region]:
     if table.empty or table["picture"].isna().any():
         what = "a row names no picture" if len(table) else "no box in it"
         raise UserError(f"{path}: {what}", EXPECTED)
+    if "rotation" in table:
+        table["rotation"] = table["rotation"].fillna(0)
     numbers = [name for name in NUMBERS if name in table]
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce").astype(float)
     about = table[[name for name in (*KEPT, *numbers) if name in table]]
