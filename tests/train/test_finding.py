@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train import finding
 from train.finding import Problem, find, listed, shown
 
 NAMES = [
@@ -127,7 +126,7 @@ def test_a_folder_that_may_not_be_read_is_named(pictures: Path, monkeypatch: pyt
     def refuse(_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(finding.os, "scandir", refuse)  # root may read everything
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
     assert list(map(str, find(["pictures"]))) == ["pictures: Permission denied"]
 
 

@@ -112,7 +112,14 @@ def test_a_rotated_box_is_the_one_that_the_labels_mean(
 
 
 def test_pictures_are_found_by_path_name_or_stem() -> None:
-    found = ["p/a.png", "./p/b.png", "p/c.png", "q/c.png", "p/unasked.png", Problem("r", "why")]
+    found: list[str | Problem] = [
+        "p/a.png",
+        "./p/b.png",
+        "p/c.png",
+        "q/c.png",
+        "p/unasked.png",
+        Problem("r", "why"),
+    ]
     names = ["b.png", "a", "p/b.png", "c", "gone", "q/c.png", "a"]
     wanted = [Region(row, name, {}) for row, name in enumerate(names, 1)]
     first, *rest = regions.by_picture(wanted, found)
