@@ -3,10 +3,9 @@
     python -m train.bench_predict [--pictures 5000] [--rounds 5] [--out FILE]
 
 Both take turns in the same run, so that a busy machine slows both: `looking.batches`, which is all of
-train.predict but the writing, over PNG files of CIFAR-10's size in a folder of their own; and the same network
-on one batch of the same size that is in memory already. Apart from train.bench, which measures training: it
-takes its pictures from files, and needs the model. Reads data/cifar10/train.safetensors and
-train/model.safetensors.
+train.predict but the writing, over PNG files of CIFAR-10's size in a folder of their own; and the same
+network on one batch of the same size that is in memory already. Apart from train.bench, which measures
+training: this one needs a model, and files. Reads data/cifar10/train.safetensors and train/model.safetensors.
 """
 
 from __future__ import annotations
