@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -26,9 +27,11 @@ def clock(seconds: float) -> str:
 class Task:
     """A piece of long work that tells how far it is: `advance(n)`, with a note on the latest state."""
 
-    def __init__(self, what: str, total: float, unit: str, done: float = 0) -> None:
-        """Name the work, its size in units (`pictures`, `MB`) and what was done before it started."""
-        self.what, self.total, self.unit = what, total, unit
+    def __init__(
+        self, what: str, total: float, unit: str, done: float = 0, file: TextIO | None = None
+    ) -> None:
+        """Name the work, its size in units (`pictures`, `MB`), what was done before, and where to tell."""
+        self.what, self.total, self.unit, self.file = what, total, unit, file
         self.done = self.before = done
         self.started = self.shown = time.monotonic()
 
@@ -43,9 +46,8 @@ class Task:
     def _show(self, seconds: float, note: str) -> None:
         left = seconds * (self.total - self.done) / max(self.done - self.before, 1e-9)
         note = f"  {note}" if note else ""
-        print(
-            f"{self.what}  {self.done:.0f}/{self.total:.0f} {self.unit}{note}  {clock(left)} left", flush=True
-        )
+        said = f"{self.what}  {self.done:.0f}/{self.total:.0f} {self.unit}{note}  {clock(left)} left"
+        print(said, flush=True, file=self.file)
 
 
 class LiveTask(Task):
@@ -64,11 +66,14 @@ class LiveTask(Task):
 
 
 @contextmanager
-def progress(what: str, total: float, unit: str, done: float = 0) -> Iterator[Task]:
-    """Open a piece of work; lines printed meanwhile appear above the bar."""
-    console = Console()
+def progress(what: str, total: float, unit: str, done: float = 0, stderr: bool = False) -> Iterator[Task]:
+    """Open a piece of work; lines printed meanwhile appear above the bar.
+
+    With `stderr` it is told there, and what is printed goes to where it was going.
+    """
+    console = Console(stderr=stderr)
     if not console.is_terminal:
-        yield Task(what, total, unit, done)
+        yield Task(what, total, unit, done, sys.stderr if stderr else None)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -76,7 +81,8 @@ def progress(what: str, total: float, unit: str, done: float = 0) -> Iterator[Ta
         TextColumn("{task.percentage:.0f} %  {task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    above = not stderr or sys.stdout.isatty()  # else the bar would take the data to its own stream
+    with Progress(*columns, console=console, transient=True, redirect_stdout=above) as bar:
         yield LiveTask(bar, what, total, unit, done)
 
 

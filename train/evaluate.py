@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image, ImageOps
 
-from data import pictures
+from data import decode, pictures
 from data.errors import UserError, run
 from data.files import atomic, digest, write_csv, write_json
-from data.pictures import CLASSES, PREPARED, SIDE, picture_name
-from train import labelled, model, reporting
+from data.pictures import CLASSES, PREPARED, picture_name
+from train import labelled, model, reading, reporting
 from train.answers import Answers, Result
 from train.device import choose_device, keep_large_blocks, on_device
 from train.inference import logits
@@ -55,17 +54,11 @@ def about_tasks(network: Model, device: torch.device) -> Tested:
     paths = sorted(IMAGES.glob("*.png"))
     if not paths:
         raise UserError(f"{IMAGES}: no pictures to label", 'make them anew with "dvc repro -fs sample".')
-    images = np.stack([_read(path) for path in paths])
-    shown = torch.from_numpy(images).to(device)
-    return Tested(
-        images, Answers(tuple(path.stem for path in paths), logits(network, shown, "pictures to label"))
-    )
-
-
-def _read(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Read a picture as 32 x 32 x 3; a larger one is cropped to a square in its middle and shrunk."""
-    with Image.open(path) as image:
-        return np.asarray(ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS))
+    with decode.decoding():
+        images = np.stack([reading.read(path) for path in paths])
+    names = tuple(path.stem for path in paths)
+    answers = Answers(names, logits(network, torch.from_numpy(images).to(device), "pictures to label"))
+    return Tested(images, answers)
 
 
 def closing(result: Result) -> str:

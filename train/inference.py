@@ -16,16 +16,22 @@ BATCH = 500  # pictures at once: 2 GB at most for depth 110, and nothing is gain
 
 
 @torch.inference_mode()
-def logits(model: Model, images: Tensor, what: str = "testing") -> Tensor:
-    """Return N x classes logits for pictures N x 32 x 32 x 3, uint8, on the network's device.
+def answer(model: Model, images: Tensor) -> Tensor:
+    """Return N x classes logits for one batch, N x 32 x 32 x 3, uint8, on the network's device.
 
     In float32, whatever the training's precision was: a result does not depend on how a device rounds.
     """
     model.network.eval()
+    found: Tensor = model.network(colours_first(model.normalise(images)))
+    return found
+
+
+def logits(model: Model, images: Tensor, what: str = "testing") -> Tensor:
+    """Return N x classes logits for any number of pictures, N x 32 x 32 x 3, uint8, batch by batch."""
     parts = []
     with progress(what, len(images), "pictures") as task:
         for batch in torch.split(images, BATCH):
-            parts.append(model.network(colours_first(model.normalise(batch))))
+            parts.append(answer(model, batch))
             task.advance(len(batch))
     return torch.cat(parts)
 

@@ -50,8 +50,38 @@ def test_the_time_left_counts_only_what_was_done_since_the_start(
 
 def test_on_a_terminal_a_bar_that_disappears(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(progress, "Console", lambda: Console(file=screen, force_terminal=True, width=100))
+    monkeypatch.setattr(
+        progress, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=100)
+    )
     assert list(progress.track("abc", "counting", 3, "letters")) == ["a", "b", "c"]
     assert "counting" in screen.getvalue()
     assert "100 %" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")  # the line is cleared at the end
+
+
+def test_beside_data_it_is_told_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with progress.progress("predicting", 100, "pictures", stderr=True) as task:
+        now[0] += 20
+        task.advance(50)
+        print("a.png,frog")
+    said = capsys.readouterr()
+    assert said.out == "a.png,frog\n"
+    assert said.err == "predicting  50/100 pictures  20 s left\n"
+
+
+def test_a_bar_on_standard_error_leaves_data_where_they_go(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = io.StringIO()
+    bar = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(progress, "Console", lambda stderr: bar)
+    with progress.progress("predicting", 1, "pictures", stderr=True) as task:
+        print("a.png,frog")
+        task.advance(1)
+    assert capsys.readouterr().out == "a.png,frog\n"
+    assert "predicting" in screen.getvalue()
+    assert "frog" not in screen.getvalue()

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train.ahead import ahead
+
+
+@given(st.integers(0, 60), st.integers(1, 4), st.integers(1, 20), st.integers(1, 8))
+def test_results_come_in_order_whatever_the_threads(count: int, threads: int, most: int, chunk: int) -> None:
+    found = ahead(lambda n: n * n, range(count), threads=threads, most=most, chunk=chunk)
+    assert list(found) == [n * n for n in range(count)]
+
+
+def test_no_more_than_asked_for_are_taken_ahead() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(1000):
+            taken += 1
+            yield number
+
+    for done, _ in enumerate(ahead(str, items(), threads=2, most=32, chunk=4)):
+        assert taken - done <= 32 + 4
+
+
+def test_work_goes_on_while_the_caller_is_busy() -> None:
+    all_done = threading.Barrier(2, timeout=30)
+    results = ahead(lambda n: n and all_done.wait() * 0, [0, 1], threads=1, most=2)
+    next(results)
+    all_done.wait()
+    assert next(results) == 0
+
+
+def test_what_work_raises_ends_it() -> None:
+    done = []
+
+    def work(number: int) -> int:
+        done.append(number)
+        if number == 3:
+            raise ValueError("three")
+        return number
+
+    with pytest.raises(ValueError, match="three"):
+        list(ahead(work, range(1000), threads=2, most=8))
+    assert len(done) < 100
+    assert threading.active_count() == 1

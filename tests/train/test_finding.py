@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train.finding import Problem, find, listed, shown
+
+NAMES = [
+    "b.png",
+    "a/2.png",
+    "a/1.jpg",
+    "a/deep/er/x.png",
+    "with space.png",
+    "new\nline.png",
+    "Ünïcode 'q\" & [bold]ra.png",
+    os.fsdecode(b"not\xfftext.png"),
+    "-",
+    "--top.png",
+]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of files with odd names, and what is none of them; its parent is the current folder."""
+    for name in [*NAMES, ".hidden.png", ".git/config", "Thumbs.db", "a/.DS_Store"]:
+        path = tmp_path / "pictures" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "pictures/empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "pictures"
+
+
+def test_a_folder_is_walked_in_order_and_hidden_files_are_none(pictures: Path) -> None:
+    found = list(find(["pictures"]))
+    here = sorted(f"pictures/{name}" for name in NAMES if "/" not in name)
+    assert found == [*here, "pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (["pictures/a/1.jpg"], ["pictures/a/1.jpg"]),
+        (["./pictures/a/1.jpg"] * 2, ["./pictures/a/1.jpg"] * 2),
+        (["pictures/a/"], ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]),
+        (["pictures/.hidden.png"], ["pictures/.hidden.png"]),
+        (["pictures/a/*"], ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]),
+        (["pictures/**/[12].*"], ["pictures/a/1.jpg", "pictures/a/2.png"]),
+        (["pictures/Ünïcode 'q\" & [bold]ra.png"], ["pictures/Ünïcode 'q\" & [bold]ra.png"]),
+    ],
+)
+def test_files_folders_and_patterns(pictures: Path, asked: list[str], found: list[str]) -> None:
+    assert list(find(asked)) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ("nowhere", "nowhere: no such file or folder"),
+        ("", "'': no such file or folder"),
+        ("pictures/b.png/c.png", "no such file or folder"),
+        ("nul\0byte", "nul\\x00byte"),
+        ("a" * 5000, "File name too long"),
+        ("pictures/empty", "pictures/empty: no picture in this folder"),
+        ("pictures/*.gif", "pictures/*.gif: no file matches this pattern"),
+        ("/dev/null", "/dev/null: neither a file nor a folder"),
+        ("-", "standard input: no name on the list"),
+    ],
+)
+def test_what_leads_to_no_picture_is_a_problem_and_the_rest_is_found(
+    pictures: Path, asked: str, problem: str
+) -> None:
+    first, *rest = find([asked, "pictures/b.png"])
+    assert isinstance(first, Problem)
+    assert problem in str(first)
+    assert rest == ["pictures/b.png"]
+
+
+def pipe(folder: Path) -> None:
+    os.mkfifo(folder / "odd")
+
+
+def dead_link(folder: Path) -> None:
+    (folder / "odd").symlink_to("nowhere")
+
+
+def link_to_itself(folder: Path) -> None:
+    (folder / "odd").symlink_to("odd")
+
+
+def link_above(folder: Path) -> None:
+    (folder / "odd").symlink_to("..")
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (pipe, "not a file"),
+        (dead_link, "a link that leads nowhere"),
+        (link_to_itself, "Too many levels of symbolic links"),
+        (link_above, "a link back to a folder above it"),
+    ],
+)
+def test_what_is_odd_in_a_folder_is_named(pictures: Path, make: Callable[[Path], None], why: str) -> None:
+    make(pictures / "a")
+    problems = [one for one in find(["pictures"]) if isinstance(one, Problem)]
+    assert [(one.name, one.why) for one in problems] == [("pictures/a/odd", why)]
+
+
+def test_links_to_files_and_folders_are_followed(pictures: Path) -> None:
+    (pictures / "empty/file.png").symlink_to("../b.png")
+    (pictures / "empty/folder").symlink_to("../a")
+    assert list(find(["pictures/empty"])) == [
+        "pictures/empty/file.png",
+        *(f"pictures/empty/folder/{name}" for name in ("1.jpg", "2.png", "deep/er/x.png")),
+    ]
+
+
+def test_a_folder_that_may_not_be_read_is_named(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
+    assert list(map(str, find(["pictures"]))) == ["pictures: Permission denied"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (b"", []),
+        (b"a.png\n\nb c.png\r\n", ["a.png", "b c.png"]),
+        (b"new\nline.png\0b.png\0", ["new\nline.png", "b.png"]),
+        (b"\xff.png", [os.fsdecode(b"\xff.png")]),
+    ],
+)
+def test_a_list_is_lines_or_ends_in_zero_bytes(text: bytes, names: list[str]) -> None:
+    assert listed(io.BytesIO(text)) == names
+
+
+def test_names_on_a_list_are_taken_as_they_are(pictures: Path) -> None:
+    names = [f"pictures/{name}" for name in NAMES]
+    assert list(find(["-", "pictures/a/1.jpg"], names)) == [*names, "pictures/a/1.jpg"]
+    assert list(map(str, find(["-"], ["pictures/*.png"]))) == ["pictures/*.png: no such file or folder"]
+
+
+@given(st.text())
+def test_any_name_is_shown_in_one_line_that_can_be_printed(name: str) -> None:
+    assert shown(name).isprintable()
+    assert shown(name) == name or not name.isprintable()
+    shown(name).encode()

@@ -1,0 +1,91 @@
+"""Whether reading holds the network up: prediction from files beside the bare forward pass.
+
+    python -m train.bench_predict [--pictures 5000] [--rounds 5] [--out FILE]
+
+Both take turns in the same run, so that a busy machine slows both: `looking.batches`, which is all of
+train.predict but the writing, over PNG files of CIFAR-10's size in a folder of their own; and the same
+network on one batch of the same size that is in memory already. Apart from train.bench, which measures
+training: this one needs a model, and files. Reads data/cifar10/train.safetensors and train/model.safetensors.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from PIL import Image
+
+from data import decode, pictures
+from data.errors import run
+from data.files import write_json
+from data.pictures import PREPARED
+from data.progress import track
+from train import looking, model
+from train.bench import rate
+from train.device import choose_device, describe, keep_large_blocks
+from train.inference import answer
+from train.looking import BATCH, Form
+from train.model import MODEL, Model
+
+
+def write_files(folder: Path, count: int) -> None:
+    """Write as many pictures as PNG files, the prepared ones over and over again if they are fewer."""
+    images = pictures.load(PREPARED / "train.safetensors")[0].transpose(0, 2, 3, 1)
+    for number in track(range(count), "writing pictures", count, "pictures"):
+        Image.fromarray(images[number % len(images)]).save(folder / f"{number:05}.png")
+
+
+def from_files(folder: Path, network: Model) -> float:
+    """Return how many files a second are read and classified."""
+    started = time.perf_counter()
+    answers = looking.batches(looking.about([str(folder)], None), network, Form())
+    count = sum(len(part.table) for part in answers)
+    return count / (time.perf_counter() - started)
+
+
+def bare(network: Model, count: int, device: torch.device) -> float:
+    """Return how many pictures a second the network classifies that are in memory."""
+    batch = torch.randint(256, (BATCH, 32, 32, 3), dtype=torch.uint8, device=device)
+    return rate(lambda: answer(network, batch), BATCH, max(count // BATCH, 1), device)
+
+
+def report(files: Sequence[float], forward: Sequence[float], where: str, out: Path | None) -> None:
+    """Print both rates and their ratio, medians of the rounds; write them if that is wanted."""
+    ratio = round(statistics.median(a / b for a, b in zip(files, forward, strict=True)), 3)
+    rates = {"files": statistics.median(files), "forward": statistics.median(forward)}
+    print(f"{where}, torch {torch.__version__}, batch {BATCH}, median of {len(files)} rounds")
+    print(f"from files       {rates['files']:9.1f} pictures/s")
+    print(f"bare forward     {rates['forward']:9.1f} pictures/s")
+    print(f"files / forward  {ratio:9.3f}")
+    if out:
+        speeds = {name: round(value, 1) for name, value in rates.items()}
+        write_json(out, {"device": where, "pictures_per_second": speeds, "files_by_forward": ratio})
+
+
+def main(
+    count: Annotated[int, typer.Option("--pictures", min=1, help="how many files")] = 5000,
+    rounds: Annotated[int, typer.Option(min=1, help="rounds of each; the median counts")] = 5,
+    out: Annotated[Path | None, typer.Option(help="also write the figures as JSON here")] = None,
+) -> None:
+    """Measure prediction from files against the bare forward pass."""
+    keep_large_blocks()
+    device = choose_device()
+    network = model.load(device, MODEL)
+    files, forward = [], []
+    with tempfile.TemporaryDirectory() as folder, decode.decoding():
+        write_files(Path(folder), count)
+        bare(network, BATCH, device)  # warms up
+        for _ in range(rounds):
+            files.append(from_files(Path(folder), network))
+            forward.append(bare(network, count, device))
+    report(files, forward, describe(device), out)
+
+
+if __name__ == "__main__":
+    run(main)

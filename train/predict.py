@@ -1,0 +1,173 @@
+"""What the trained network says of pictures: files, folders, patterns, or regions of them.
+
+    python -m train.predict PATH... [--top 3] [--format csv | json] [--output FILE]
+    python -m train.predict [PATH...] --boxes annotate/labels/boxes.csv
+
+A PATH is a picture of any format and size, a folder, a pattern in quotes, or - for a list of names on
+standard input; how it becomes 32 x 32 pixels stands in train/reading.py. Reads train/model.safetensors.
+Writes to standard output, or to a file that is there whole or not at all. What cannot be used is named on
+standard error and counted, all the rest is done, and the exit code is 1.
+
+Columns: picture; with --boxes also box (its row in the table, from 1 on) and what the table says of it;
+predicted and confidence (0 to 1); with --top K also predicted_2, confidence_2 and so on; with --probabilities
+one for each class. From Python: `predict`.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import pandas as pd
+import typer
+
+from data import decode
+from data.errors import UserError, run
+from data.files import atomic, disk_errors
+from data.pictures import CLASSES
+from data.progress import Task, progress
+from train import finding, listing, model, regions
+from train.device import choose_device, keep_large_blocks
+from train.listing import Format
+from train.looking import Form, Predictions, about, batches, known
+from train.model import MODEL, Model
+
+IMAGES = "annotate/images"  # where annotate/labels/boxes.csv was drawn
+NAMED = 3  # in the last message
+ESCAPED = "backslashreplace"  # what becomes of the bytes of a name that are no text
+
+
+def predict(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    top: int = 1,
+    probabilities: bool = False,
+    boxes: Path | None = None,
+    network: Model | None = None,
+) -> Predictions:
+    """Classify pictures, or with `boxes` the regions of them in such a table.
+
+    `paths` are files, folders and patterns. The table has the columns that the module's description gives.
+    What cannot be used is in `problems`. `network` is train/model.safetensors if it is not given. Raises
+    `UserError` if there is no model or no table of boxes, `ValueError` if `top` is not 1 to 10.
+
+    >>> found = predict("annotate/images", top=2)
+    >>> list(found.table)
+    ['picture', 'predicted', 'confidence', 'predicted_2', 'confidence_2']
+    >>> found.problems
+    ()
+    """
+    if not 1 <= top <= len(CLASSES):
+        raise ValueError(f"top is {top}; expected 1 to {len(CLASSES)}")
+    given = [str(one) for one in ([paths] if isinstance(paths, str | Path) else paths)]
+    drawn = regions.read(boxes) if boxes else None
+    network = network or model.load(choose_device())
+    form = Form(known(drawn), top, probabilities)
+    with decode.decoding():
+        parts = list(batches(about(given, drawn), network, form))
+    return Predictions(
+        pd.concat([part.table for part in parts], ignore_index=True),
+        tuple(one for part in parts for one in part.problems),
+        tuple(one for part in parts for one in part.notes),
+        sum(part.files for part in parts),
+    )
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[TextIO]:
+    """Open where answers go: a file, whole or not at all, or standard output; UTF-8, odd bytes escaped."""
+    if path:
+        with atomic(path) as part, part.open("w", encoding="utf-8", errors=ESCAPED, newline="") as out:
+            yield out
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=ESCAPED)
+    with disk_errors(Path("standard output")):
+        yield sys.stdout
+
+
+@dataclass
+class Tally:
+    """How many answers there were, and what could not be used: counted, the first ones by name."""
+
+    answers: int = 0
+    bad: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def follow(self, parts: Iterable[Predictions], task: Task) -> Iterator[pd.DataFrame]:
+        """Pass the tables on; tell the rest on standard error."""
+        for part in parts:
+            for note in part.notes:
+                print(f"note: {finding.shown(note)}", file=sys.stderr)
+            for problem in part.problems:
+                print(problem, file=sys.stderr)
+            self.first += [finding.shown(one.name) for one in part.problems[: NAMED - len(self.first)]]
+            self.bad += len(part.problems)
+            self.answers += len(part.table)
+            task.advance(part.files)
+            yield part.table
+
+    def end(self, what: str) -> None:
+        """Raise `UserError` if anything could not be used."""
+        if self.bad:
+            names = ", ".join(self.first) + (", ..." if self.bad > len(self.first) else "")
+            raise UserError(
+                f"{self.bad:,} of {self.bad + self.answers:,} {what} could not be used: {names}",
+                "what is wrong with each stands above; all others are done.",
+            )
+
+
+def main(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="pictures, folders, 'patterns', or - for a list"),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, max=len(CLASSES), help="how many classes of each")] = 1,
+    how: Annotated[
+        Format | None, typer.Option("--format", help="a table is the default on a terminal, else csv")
+    ] = None,
+    boxes: Annotated[
+        Path | None, typer.Option(help="classify the regions in this table, as annotate/labels/boxes.csv")
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="add a column for each class")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="write a file, whole or not at all")
+    ] = None,
+    weights: Annotated[Path, typer.Option("--model", help="another network")] = MODEL,
+) -> None:
+    """Say which class pictures, or regions of them, are of."""
+    given = paths or ([IMAGES] if boxes else [])
+    if not given:
+        raise typer.BadParameter("give pictures, folders, patterns, or - for a list on standard input")
+    for_people = sys.stdout.isatty() and not output and not probabilities
+    how = how or (Format.table if for_people else Format.csv)
+    if probabilities and (how is Format.table or top > 1):
+        raise typer.BadParameter("--probabilities goes with --format csv or json, and without --top")
+    keep_large_blocks()
+    network = model.load(choose_device(), weights)
+    on_list = finding.listed(sys.stdin.buffer) if finding.LIST in given else []
+    drawn = regions.read(boxes) if boxes else None
+    form, tally = Form(known(drawn), top, probabilities), Tally()
+    total = sum(1 for _ in about(given, drawn, on_list))
+    work = progress("predicting", total, "pictures", stderr=True)
+    with decode.decoding(), work as task, opened(output) as out:
+        tables = tally.follow(batches(about(given, drawn, on_list), network, form), task)
+        for piece in listing.write(tables, how, shutil.get_terminal_size().columns):
+            out.write(piece)
+            out.flush()
+    what = "boxes" if boxes else "pictures"
+    if output:
+        print(f"{output}: {tally.answers:,} {what}")
+    tally.end(what)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,111 @@
+"""Regions of pictures that somebody drew: annotate/labels/boxes.csv, or any table like it.
+
+It has to have the columns picture, x, y, width and height, in pixels of the picture as it is shown, and may
+have rotation, in degrees clockwise about the upper left corner of the box. Of a rotated box the upright one
+around it counts; what reaches over the picture's edge is cut off. A picture is named by its path, or by its
+file's name with or without the ending.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import pandas as pd
+
+from data.errors import UserError
+from train.finding import Problem
+
+NUMBERS = ("x", "y", "width", "height", "rotation")
+NEEDED = ("picture", *NUMBERS[:4])
+KEPT = ("annotator", "region", "label")  # what else of a box goes into the answers, where it is there
+EXPECTED = "expected a table like annotate/labels/boxes.csv, with the columns picture, x, y, width, height."
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box of a picture: its row in the table, from 1 on, and what the table says of it."""
+
+    row: int
+    picture: str
+    about: dict[str, Any]  # the columns of `KEPT` and `NUMBERS` that the table has
+
+    def problem(self, why: str) -> Problem:
+        """Return what to say if it could not be used."""
+        return Problem(f"{self.picture}, box {self.row}", why)
+
+    def within(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Return left, top, right and bottom of the upright box around it, within a picture of that size.
+
+        Raises `ValueError` for a box with no area or outside of the picture.
+        """
+        x, y, across, down = (self.about[name] for name in NUMBERS[:4])
+        turned = math.radians(self.about.get("rotation", 0.0))
+        if not all(math.isfinite(one) for one in (x, y, across, down, turned)):
+            raise ValueError("its place and size are not all numbers")
+        if across <= 0 or down <= 0:
+            raise ValueError(f"a box of {across:g} x {down:g} pixels, with no area")
+        cos, sin = math.cos(turned), math.sin(turned)
+        corners = [(u * cos - v * sin, u * sin + v * cos) for u in (0.0, across) for v in (0.0, down)]
+        left, right = (min(max(x + pick(u for u, _ in corners), 0.0), width) for pick in (min, max))
+        top, bottom = (min(max(y + pick(v for _, v in corners), 0.0), height) for pick in (min, max))
+        if left >= right or top >= bottom:
+            raise ValueError(f"outside of the picture of {width} x {height} pixels")
+        return left, top, right, bottom
+
+
+def read(path: Path) -> list[Region]:
+    """Read a table of boxes. Raises `UserError` if it is none."""
+    try:
+        table = pd.read_csv(path, dtype={"picture": str}, keep_default_na=False, na_values=[""])
+    except FileNotFoundError:
+        hint = f'make it with "dvc repro labels"; {EXPECTED}'
+        raise UserError(f"{path}: no such file", hint) from None
+    except (OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: not a table of boxes ({reason})", EXPECTED) from None
+    lacking = [name for name in NEEDED if name not in table]
+    if lacking:
+        raise UserError(f"{path}: not a table of boxes (no column {', '.join(lacking)})", EXPECTED)
+    if table.empty or table["picture"].isna().any():
+        what = "a row names no picture" if len(table) else "no box in it"
+        raise UserError(f"{path}: {what}", EXPECTED)
+    if "rotation" in table:
+        table["rotation"] = table["rotation"].fillna(0)
+    numbers = [name for name in NUMBERS if name in table]
+    table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce").astype(float)
+    about = table[[name for name in (*KEPT, *numbers) if name in table]]
+    rows = zip(table["picture"], about.to_dict("records"), strict=True)
+    return [
+        Region(row, picture, {str(key): value for key, value in values.items()})
+        for row, (picture, values) in enumerate(rows, 1)
+    ]
+
+
+def by_picture(
+    regions: Iterable[Region], found: Iterable[str | Problem]
+) -> Iterator[tuple[str, tuple[Region, ...]] | Problem]:
+    """Yield each picture file that has boxes, with them, in the order of the table.
+
+    A problem for each picture that is not among the files found, or that several of them could be; the
+    problems among what was found come first.
+    """
+    wanted: dict[str, list[Region]] = {}
+    for region in regions:
+        wanted.setdefault(region.picture, []).append(region)
+    files: dict[str, list[str]] = {name: [] for name in wanted}
+    for one in found:
+        if isinstance(one, Problem):
+            yield one
+            continue
+        for name in {one, str(PurePath(one)), PurePath(one).name, PurePath(one).stem} & files.keys():
+            files[name].append(one)
+    for name, boxes in wanted.items():
+        if name in files[name] or len(files[name]) == 1:
+            yield name if name in files[name] else files[name][0], tuple(boxes)
+            continue
+        why = "no such picture" if not files[name] else f"could be of {files[name][0]} or {files[name][1]}"
+        yield from (box.problem(why) for box in boxes)
