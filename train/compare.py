@@ -25,10 +25,9 @@ from rich.text import Text
 
 from data.errors import UserError, run
 from data.files import write_csv
-from train import figures, runs
-from train.forest import draw
+from train import forest, runs
 from train.runs import WORKSPACE, Run
-from train.significance import CONFIDENCE, LEVEL, Paired
+from train.significance import CONFIDENCE, LEVEL, Paired, chance, points
 
 FOLDER = Path("train/compare")
 SHOWN = 4  # changed parameters that a line names; the table on the disk has all
@@ -107,16 +106,6 @@ def compare(found: Sequence[Run]) -> list[Row]:
     return rows
 
 
-def points(share: float) -> str:
-    """Return a difference of shares in percentage points, with its sign."""
-    return f"{share * 100:+.2f}"
-
-
-def chance(p: float) -> str:
-    """Return a p-value as it is read."""
-    return "< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
-
-
 def table(rows: Sequence[Row]) -> Table:
     """Return the table that is shown; the difference is in percentage points."""
     shown = Table(box=box.SIMPLE_HEAD)
@@ -137,7 +126,11 @@ def table(rows: Sequence[Row]) -> Table:
         cells = ["", "", ""]
         if paired:
             low, high = paired.interval()
-            cells = [points(paired.difference), f"{points(low)} to {points(high)}", chance(paired.p)]
+            cells = [
+                points(paired.difference),
+                f"{points(low)} to {points(high)}",
+                chance(paired.p).removeprefix("p = ").removeprefix("p "),
+            ]
         worth = "" if of.full_size_epochs is None else f"{of.full_size_epochs:.2f}"
         numbers = [f"{of.pictures:,}", f"{of.accuracy:.2%}", *cells, f"{of.loss:.4f}", worth]
         shown.add_row(*(Text(cell) for cell in (of.name, of.commit, of.recipe, *numbers)))
@@ -182,10 +175,9 @@ def verdict(row: Row, baseline: str) -> str:
     if not row.paired.better + row.paired.worse:
         return f"{row.run.name}: right on the same pictures as {baseline}, no difference"
     size = f"{points(row.paired.difference)} points against {baseline}"
-    p = f"p {chance(row.paired.p)}" if row.paired.p < 0.0001 else f"p = {chance(row.paired.p)}"
     if row.paired.real:
-        return f"{row.run.name}: {size}, a real difference of these two networks ({p})"
-    return f"{row.run.name}: {size} could be chance ({p})"
+        return f"{row.run.name}: {size}, a real difference of these two networks ({chance(row.paired.p)})"
+    return f"{row.run.name}: {size} could be chance ({chance(row.paired.p)})"
 
 
 def main(
@@ -196,10 +188,12 @@ def main(
 ) -> None:
     """Compare runs by their test pictures; one revision, or none for HEAD, is compared with the workspace."""
     names = revisions or ["HEAD"]
-    repo = runs.repository()
-    rows = compare([runs.read(repo, name) for name in (names if len(names) > 1 else [*names, WORKSPACE])])
+    if len(names) == 1:
+        names = [*names, WORKSPACE]
+    with runs.repository() as repo:
+        rows = compare([runs.read(repo, name) for name in names])
     write_csv(FOLDER / "compare.csv", pd.DataFrame([row.record() for row in rows]).convert_dtypes())
-    figures.write(FOLDER / "compare.png", draw([(row.run, row.paired) for row in rows]))
+    forest.write(FOLDER / "compare.png", [(row.run, row.paired) for row in rows])
     console = Console()
     shown = table(rows)
     if not console.is_terminal:  # a pipe has no width

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 from dvc.api import DVCFileSystem
-from dvc.exceptions import DvcException
+from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.repo import Repo
 from dvc.scm import resolve_rev
 from dvc_data.index import DataIndexError
@@ -79,12 +79,20 @@ def read(repo: Repo, name: str) -> Run:
     """Return the run of that name. Raises `UserError` if there is none, or its files do not fit together."""
     if name == WORKSPACE:
         return _run(name, "", "", lambda path: Path(path).read_text() if Path(path).is_file() else None)
+    if not name:  # which DVC takes for HEAD
+        raise _unknown(repo, name)
     try:
-        sha = resolve_rev(repo.scm, name)
+        sha = resolve_rev(
+            repo.scm, f"{resolve_rev(repo.scm, name)}^{{commit}}"
+        )  # of a tag too, not of a file
         subject = str(repo.scm.resolve_commit(sha).message).partition("\n")[0]
     except (DvcException, SCMError):
         raise _unknown(repo, name) from None
-    return _run(name, sha[:7], subject, _reader(sha))
+    try:
+        with Repo(repo.scm.root_dir, rev=sha) as then:
+            return _run(name, sha[:7], subject, _reader(then))
+    except NotDvcRepoError:
+        raise _without(name, TEST) from None
 
 
 def _unknown(repo: Repo, name: str) -> UserError:
@@ -97,12 +105,9 @@ def _unknown(repo: Repo, name: str) -> UserError:
     )
 
 
-def _reader(sha: str) -> Read:
+def _reader(repo: Repo) -> Read:
     """Return how a file of a commit is read, from git or from DVC's cache."""
-    try:
-        files = DVCFileSystem(".", rev=sha)
-    except DvcException:  # before DVC came
-        return lambda path: None
+    files = DVCFileSystem(repo)
 
     def reading(path: str) -> str | None:
         try:
@@ -132,10 +137,14 @@ def _other(name: str) -> str:
     return 'name a commit that was made after a dvc repro; "git log -- dvc.lock" lists them.'
 
 
+def _without(name: str, path: str) -> UserError:
+    return UserError(f"{name} has no {path}: the pipeline was not run to its end there", _other(name))
+
+
 def _json(reading: Read, name: str, path: str) -> Any:
     content = reading(path)
     if content is None:
-        raise UserError(f"{name} has no {path}: the pipeline was not run to its end there", _other(name))
+        raise _without(name, path)
     try:
         return json.loads(content)
     except ValueError as error:

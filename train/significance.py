@@ -72,3 +72,15 @@ def _quantile(n: int, better: int, worse: int) -> int:
     probabilities = np.roll(np.fft.fft(one**n).real / len(angles), n)
     # Where a sum is LEVEL / 2 itself, as of 1 in 40, its rounding error (below 1e-11) is not to decide.
     return int(np.searchsorted(probabilities.cumsum(), LEVEL / 2 - 1e-9)) - n
+
+
+def points(share: float) -> str:
+    """Return a difference of shares in percentage points, with its sign."""
+    return f"{share * 100:+.2f}"
+
+
+def chance(p: float) -> str:
+    """Return a p-value as it is read."""
+    if p < 0.0001:
+        return "p < 0.0001"
+    return f"p = {p:.1g}" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
