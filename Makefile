@@ -45,7 +45,8 @@ runs: env ## list the experiments of `dvc exp run`, with what differs among them
 summary: env ## what changed since BASE, as Markdown: make summary BASE=main
 	@echo '## Metrics against $(BASE)'
 	@echo
-	@$(BIN)/dvc metrics diff --md $(BASE) | grep . || echo 'No metric differs.'
+	@table=$$($(BIN)/dvc metrics diff --md $(BASE)) || exit 1; \
+		test $$(echo "$$table" | wc -l) -gt 2 && echo "$$table" || echo 'No metric differs.'
 	@echo
 	@echo '```'
 	@$(BIN)/python -m train.compare $(BASE)

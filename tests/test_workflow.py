@@ -1,4 +1,4 @@
-"""The workflow of GitHub Actions: it runs what there is, with few rights and no stranger's text in a shell."""
+"""The workflow of GitHub Actions: it runs what there is, with few rights and no foreign text in a shell."""
 
 from __future__ import annotations
 
