@@ -8,7 +8,7 @@ LOCK := --quiet --universal --python-version 3.10 --no-annotate --upgrade
 LABEL_STUDIO ?= $(shell sed -n 's/^label-studio==\([^ ]*\).*/\1/p' annotate/label-studio.txt)
 BASE ?= HEAD
 # Columns of `dvc exp show` that only fill the page: when and where, files, single classes, the training loss.
-UNREAD := Created|State|Executor|by_class|labelled|loss$$|^train[.]|[.]yaml$$|[.]py$$|^train/(model|plots|report)|^data/|^annotate/
+UNREAD := Created|State|Executor|by_class|labelled|.*loss$$|train[.]|.*[.](py|yaml)$$|train/(model|plots|report)|data/|annotate/
 # Stages run `python`: that of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

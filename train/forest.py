@@ -40,14 +40,14 @@ def draw(rows: Sequence[tuple[Run, Paired | None]]) -> Figure:
     chosen = colours(len(rows))
     for place, ((run, paired), colour) in enumerate(zip(rows, chosen, strict=True)):
         _difference(forest, place, run, paired, colour)
-        _curve(curves, run, colour)
+        _curve(curves, place, run, colour)
     _names(forest, [run for run, _ in rows], chosen)
     ends = [100 * abs(end) for _, paired in rows if paired for end in paired.interval()]
     bound = 1.1 * max([1.0, *ends])
     forest.axvline(0, color=GREY, linewidth=1, zorder=1)
     forest.set(title="Test accuracy less that of the baseline", xlim=(-bound, bound))
     forest.set_xlabel(f"percentage points, {CONFIDENCE:.0%} bootstrap interval")
-    curves.set(title="Accuracy by epoch", xlabel="epoch", ylim=(0, 1))
+    curves.set(title="Accuracy by epoch", xlabel="epoch", ylim=(0, None))
     curves.yaxis.set_major_formatter(PercentFormatter(1))
     curves.xaxis.set_major_locator(MaxNLocator(integer=True))
     curves.legend(handles=_key(), loc="lower right", frameon=False)
@@ -88,7 +88,7 @@ def shortened(name: str) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
-def _curve(axes: Axes, run: Run, colour: str) -> None:
+def _curve(axes: Axes, place: int, run: Run, colour: str) -> None:
     """Draw a run's accuracy on train and held-out pictures, and on the test pictures after its last epoch."""
     if run.curves is None or run.curves.empty:
         return
@@ -96,9 +96,9 @@ def _curve(axes: Axes, run: Run, colour: str) -> None:
     marker = "." if len(epoch) <= 15 else ""  # a run of one epoch has no line
     axes.plot(epoch, run.curves["accuracy"], "--", color=colour, linewidth=1, alpha=0.7, marker=marker)
     axes.plot(epoch, run.curves["val_accuracy"], color=colour, linewidth=1.8, marker=marker)
-    axes.plot(
-        epoch.iloc[-1], run.accuracy, "D", color=colour, markersize=8, markeredgecolor="white", zorder=3
-    )
+    # Beside each other, since equally good runs would hide one another.
+    end = epoch.iloc[-1] * (1.02 + 0.02 * place)
+    axes.plot(end, run.accuracy, "D", color=colour, markersize=7, markeredgecolor="white", zorder=3)
 
 
 def _key() -> list[Line2D]:
