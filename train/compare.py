@@ -153,7 +153,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
 
 
 def _lost(of: Run) -> str:
-    return f"{of.name}: not in DVC's cache: {', '.join(of.missing)}; to make them: {of.again}"
+    where = "not in DVC's cache" if of.commit else "not there"
+    return f"{of.name}: {where}: {', '.join(of.missing)}; to make them: {of.again}"
 
 
 def _changes(changes: dict[str, tuple[Any, Any]]) -> list[str]:
