@@ -30,6 +30,13 @@ from train.runs import WORKSPACE, Run
 from train.significance import CONFIDENCE, LEVEL, Paired, chance, points
 
 FOLDER = Path("train/compare")
+LEAST = (
+    "loss",
+    "epochs' worth",
+    "commit",
+    "pictures",
+    "recipe",
+)  # columns that a narrow terminal goes without
 SHOWN = 4  # changed parameters that a line names; the table on the disk has all
 
 
@@ -106,35 +113,52 @@ def compare(found: Sequence[Run]) -> list[Row]:
     return rows
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """Return the table that is shown; the difference is in percentage points."""
+def cells(row: Row) -> dict[str, str]:
+    """Return what the table shows of a run, by column; the difference is in percentage points."""
+    of, paired = row.run, row.paired
+    low, high = paired.interval() if paired else (0.0, 0.0)
+    return {
+        "run": of.name,
+        "commit": of.commit,
+        "recipe": of.recipe,
+        "pictures": f"{of.pictures:,}",
+        "accuracy": f"{of.accuracy:.2%}",
+        "difference": points(paired.difference) if paired else "",
+        f"{CONFIDENCE:.0%} interval": f"{points(low)} to {points(high)}" if paired else "",
+        "p": chance(paired.p).removeprefix("p = ").removeprefix("p ") if paired else "",
+        "loss": f"{of.loss:.4f}",
+        "epochs' worth": "" if of.full_size_epochs is None else f"{of.full_size_epochs:.2f}",
+    }
+
+
+def table(rows: Sequence[Row], without: Sequence[str] = ()) -> Table:
+    """Return the table that is shown, less some columns."""
     shown = Table(box=box.SIMPLE_HEAD)
-    for name in ("run", "commit", "recipe"):
-        shown.add_column(name, overflow="fold")
-    for name in (
-        "pictures",
-        "accuracy",
-        "difference",
-        f"{CONFIDENCE:.0%} interval",
-        "p",
-        "loss",
-        "epochs' worth",
-    ):
-        shown.add_column(name, justify="right")
-    for row in rows:
-        of, paired = row.run, row.paired
-        cells = ["", "", ""]
-        if paired:
-            low, high = paired.interval()
-            cells = [
-                points(paired.difference),
-                f"{points(low)} to {points(high)}",
-                chance(paired.p).removeprefix("p = ").removeprefix("p "),
-            ]
-        worth = "" if of.full_size_epochs is None else f"{of.full_size_epochs:.2f}"
-        numbers = [f"{of.pictures:,}", f"{of.accuracy:.2%}", *cells, f"{of.loss:.4f}", worth]
-        shown.add_row(*(Text(cell) for cell in (of.name, of.commit, of.recipe, *numbers)))
+    texts = [{name: text for name, text in cells(row).items() if name not in without} for row in rows]
+    for name in texts[0]:
+        words = name in ("run", "commit", "recipe")
+        shown.add_column(name, overflow="fold", no_wrap=name != "run", justify="left" if words else "right")
+    for found in texts:
+        shown.add_row(*(Text(text) for text in found.values()))
     return shown
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print the table, on a narrow terminal with fewer columns, since a number cut short is a wrong one."""
+    console = Console()
+    if not console.is_terminal:  # a pipe has no width
+        console = Console(width=_width(console, table(rows)))
+    left = next(
+        (n for n in range(len(LEAST)) if _width(console, table(rows, LEAST[:n])) <= console.width), None
+    )
+    without = LEAST[:left]
+    console.print(table(rows, without))
+    if without:
+        print(f"no room for: {', '.join(without)}; they are in {FOLDER / 'compare.csv'}")
+
+
+def _width(console: Console, shown: Table) -> int:
+    return console.measure(shown, options=console.options.update(width=1000)).maximum
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
@@ -195,11 +219,7 @@ def main(
         rows = compare([runs.read(repo, name) for name in names])
     write_csv(FOLDER / "compare.csv", pd.DataFrame([row.record() for row in rows]).convert_dtypes())
     forest.write(FOLDER / "compare.png", [(row.run, row.paired) for row in rows])
-    console = Console()
-    shown = table(rows)
-    if not console.is_terminal:  # a pipe has no width
-        console = Console(width=console.measure(shown, options=console.options.update(width=1000)).maximum)
-    console.print(shown)
+    show(rows)
     print("\n".join([*notes(rows), "", *closing(rows)]))
 
 

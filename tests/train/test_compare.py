@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from data import errors
 from data.pictures import CLASSES
@@ -304,6 +306,21 @@ def test_an_evaluation_of_an_older_network_is_not_taken_for_the_run(said: Any, r
         1,
         "error: workspace: train/test.json is about another network than the one trained last",
     )
+
+
+@pytest.mark.parametrize(("width", "left_out"), [(200, 0), (80, 4), (50, 5)])
+def test_a_narrow_terminal_has_fewer_columns_and_says_so(
+    said: Any, monkeypatch: pytest.MonkeyPatch, width: int, left_out: int
+) -> None:
+    monkeypatch.setattr(
+        compare, "Console", lambda **_: Console(force_terminal=True, width=width, color_system=None)
+    )
+    code, out = said("base", "better")
+    assert code == 0, out
+    assert "75.00%" in out
+    assert "+15.00" in out
+    found = re.search("no room for: (.*); they are in", out)
+    assert (found[1].split(", ") if found else []) == list(compare.LEAST[:left_out])
 
 
 def test_a_folder_that_is_no_repository(said: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
