@@ -6,10 +6,13 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 LOCK := --quiet --universal --python-version 3.10 --no-annotate --upgrade
 # A database belongs to the release that made it, so that it changes only when somebody asks for it.
 LABEL_STUDIO ?= $(shell sed -n 's/^label-studio==\([^ ]*\).*/\1/p' annotate/label-studio.txt)
+BASE ?= HEAD
+# Columns of `dvc exp show` that only fill the page: when and where, files, single classes, the training loss.
+UNREAD := Created|State|Executor|by_class|labelled|.*loss$$|train[.]|.*[.](py|yaml)$$|train/(model|plots|report)|data/|annotate/
 # Stages run `python`: that of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env repro test lint lock clean
+.PHONY: help env repro test lint runs summary lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +38,19 @@ lint: env ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+runs: env ## list the experiments of `dvc exp run`, with what differs among them
+	@$(BIN)/dvc exp show --only-changed --hide-workspace --drop '$(UNREAD)'
+
+summary: env ## what changed since BASE, as Markdown: make summary BASE=main
+	@echo '## Metrics against $(BASE)'
+	@echo
+	@table=$$($(BIN)/dvc metrics diff --md $(BASE)) || exit 1; \
+		test $$(echo "$$table" | wc -l) -gt 2 && echo "$$table" || echo 'No metric differs.'
+	@echo
+	@echo '```'
+	@$(BIN)/python -m train.compare $(BASE)
+	@echo '```'
 
 lock: env ## pin the newest versions, but that of Label Studio: make lock LABEL_STUDIO=1.24.0
 	$(BIN)/uv pip compile $(LOCK) --all-extras --no-header pyproject.toml -o constraints.txt

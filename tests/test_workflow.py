@@ -1,0 +1,113 @@
+"""The workflow of GitHub Actions: it runs what there is, with few rights and no foreign text in a shell."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.clones import commit, dvc, environment
+from tests.tiny import ROOT, TINY, write_params
+
+TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
+WORKFLOW: dict[str, Any] = YAML(typ="safe").load(TEXT)
+STEPS: list[dict[str, Any]] = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+SHELL = "\n".join(step.get("run", "") for step in STEPS)
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def test_every_command_is_there() -> None:
+    targets = re.findall(r"^make (?:--silent )?(\w+)", SHELL, re.MULTILINE)
+    assert set(targets) == {"lint", "test", "repro", "summary"}
+    for target in targets:
+        assert re.search(rf"^{target}: ", MAKEFILE, re.MULTILINE), target
+    for module in re.findall(r"-m (\w+\.\w+)", SHELL + MAKEFILE):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists(), module
+    first_words = {line.split()[0] for line in SHELL.splitlines() if line}
+    assert first_words == {"make", "git"}
+
+
+def test_no_shell_line_holds_text_from_outside() -> None:
+    assert "${{" not in SHELL
+    assert "pull_request_target" not in WORKFLOW["on"]
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert all(not job.get("permissions") for job in WORKFLOW["jobs"].values())
+
+
+def test_actions_are_pinned_and_hand_no_token_on() -> None:
+    for step in STEPS:
+        if uses := step.get("uses"):
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", uses), uses
+            assert not uses.startswith("actions/checkout") or step["with"]["persist-credentials"] is False
+
+
+def test_the_pythons_are_the_ends_of_what_is_supported() -> None:
+    pythons = WORKFLOW["jobs"]["tests"]["strategy"]["matrix"]["python"]
+    assert pythons == ["3.10", "3.13"]
+    assert 'requires-python = ">=3.10,<3.14"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_caches_are_keyed_by_files_that_exist() -> None:
+    named = re.findall(r"hashFiles\('([^']+)'\)", TEXT)
+    for step in STEPS:
+        named += step.get("with", {}).get("cache-dependency-path", "").split()
+    assert set(named) == {"annotate/label-studio.txt", "constraints.txt", "pyproject.toml"}
+    assert all((ROOT / name).exists() for name in named)
+
+
+def make(clone: Path, *arguments: str) -> str:
+    """Run make in a clone whose environment is that of the tests."""
+    if not (clone / ".venv").exists():
+        (clone / ".venv").mkdir()
+        for name in ("bin", "lib", "pyvenv.cfg"):
+            (clone / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (clone / ".venv/ready").touch()
+    return subprocess.check_output(["make", "--silent", *arguments], cwd=clone, env=environment(), text=True)
+
+
+@pytest.fixture
+def merged(clone: Path) -> Path:
+    """Return a clone as the workflow has it: a merge commit of a change that gives another seed."""
+    write_params(clone, **TINY)
+    commit(clone)
+    write_params(clone, **TINY | {"seed": 2})
+    commit(clone)
+    return clone
+
+
+def test_the_steps_of_a_pull_request_write_its_summary(merged: Path) -> None:
+    def step(name: str) -> str:
+        return str(next(step["run"] for step in STEPS if step.get("name") == name))
+
+    make(merged, "help")
+    summary = merged.parent / "summary.md"
+    for name in ("Run the base of the pull request", "Run the pipeline", "Compare with the base"):
+        subprocess.run(
+            ["bash", "-e", "-c", step(name)],
+            cwd=merged,
+            env=environment() | {"GITHUB_STEP_SUMMARY": str(summary)},
+            check=True,
+        )
+        (merged / ".venv/ready").touch()  # the checkout of a commit renews pyproject.toml
+    said = summary.read_text()
+    assert said.startswith("## Metrics against base\n\n| Path")
+    assert "| train/test.json    | accuracy" in said
+    assert "workspace: seed 2 (was 1)" in said
+    assert re.search(r"workspace: .* \(p [=<] [\d.]+\)", said)
+    assert said.count("```") == 2
+    assert "train/compare/compare.png" in said
+
+    commit(merged)
+    said = make(merged, "summary")
+    assert "No metric differs." in said
+    assert "right on the same pictures as HEAD, no difference" in said
+
+    dvc(merged, "exp", "run", "--name", "other", "-S", "recipes.quick.train.max_lr=0.05")
+    shown = make(merged, "runs")
+    assert "[other]" in shown
+    assert "by_class" not in shown

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from data import errors
+from data.pictures import CLASSES
+from tests.clones import commit, dvc, environment
+from tests.tiny import ROOT, TINY, write_params
+from train import compare
+from train.compare import FOLDER
+
+# A pipeline whose stages write what is asked of them: the files of a run without its minutes.
+PIPELINE = """
+stages:
+  train:
+    cmd: python given/stage.py train
+    deps: [given/stage.py]
+    params: ['recipes.${recipe}.train']
+    outs: [train/model.safetensors, train/plots]
+    metrics: [{train/metrics.json: {cache: false}}]
+  evaluate:
+    cmd: python given/stage.py evaluate
+    deps: [train/model.safetensors]
+    params: ['recipes.${recipe}.test']
+    outs: [train/report]
+    metrics: [{train/test.json: {cache: false}}]
+"""
+STAGE = """
+import json, pathlib, sys
+from ruamel.yaml import YAML
+params = YAML(typ="safe").load(pathlib.Path("params.yaml"))
+given = params["recipes"][params["recipe"]]
+classes = CLASSES
+for folder in ("train/plots", "train/report"):
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+def write(path, content):
+    pathlib.Path("train", path).write_text(content)
+if sys.argv[1] == "train":
+    write("model.safetensors", str(given["train"]))
+    write("metrics.json", json.dumps({"epochs": 2, "full_size_epochs": 1.25}))
+    write("plots/curves.csv", "epoch,lr,accuracy,val_accuracy\\n1,0.1,0.2,0.3\\n2,0.1,0.4,\\n")
+else:
+    first, number, wrong, shift = (given["test"][name] for name in ("first", "pictures", "wrong", "shift"))
+    rows = ["picture,actual,predicted,confidence"]
+    for index in range(number):
+        actual = (index + first + shift) % 10
+        predicted = actual if index % 100 >= wrong else (actual + 1) % 10
+        rows.append(f"test-{index + first:05},{classes[actual]},{classes[predicted]},0.5")
+    write("report/predictions.csv", "\\n".join(rows) + "\\n")
+    right = sum(row.split(",")[1] == row.split(",")[2] for row in rows[1:]) / number
+    write("test.json", json.dumps({"pictures": number, "accuracy": round(right, 4), "loss": 1.5}))
+"""
+TRAIN = {"seed": 1, "max_lr": 0.4, "progressive": [{"epochs": 7, "size": 16}]}
+TEST = {"first": 0, "pictures": 200, "wrong": 40, "shift": 0}
+
+
+def params(folder: Path, train: dict[str, Any] | None = None, recipe: str = "quick", **test: int) -> None:
+    """Write what the next run is to be."""
+    given = {"train": TRAIN | (train or {}), "test": TEST | test}
+    (folder / "params.yaml").write_text(json.dumps({"recipe": recipe, "recipes": {recipe: given}}))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+    return subprocess.check_output(["git", *who, *arguments], cwd=folder, text=True)
+
+
+def ran(folder: Path, name: str, *arguments: Any, **test: Any) -> None:
+    """Run the pipeline, commit, and give the commit a name."""
+    params(folder, *arguments, **test)
+    dvc(folder, "repro")
+    commit(folder)
+    git(folder, "tag", name)
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository with runs of many kinds, each under a tag, and an experiment."""
+    folder = tmp_path_factory.mktemp("history")
+    git(folder, "init", "-q")
+    (folder / "README").touch()
+    commit(folder)
+    git(folder, "tag", "empty")
+    dvc(folder, "init")
+    (folder / ".gitignore").write_text(
+        "/train/model.safetensors\n/train/plots\n/train/report\n/train/compare\n"
+    )
+    (folder / "given").mkdir()
+    (folder / "given/stage.py").write_text(STAGE.replace("CLASSES", repr(CLASSES), 1))
+    (folder / "dvc.yaml").write_text(PIPELINE)
+    params(folder)
+    commit(folder)
+    git(folder, "tag", "before")
+    dvc(folder, "repro", "train")
+    commit(folder)
+    git(folder, "tag", "half")
+    ran(folder, "base")
+    git(folder, "tag", "-a", "annotated", "-m", "a tag with a message")
+    ran(folder, "better", {"max_lr": 0.2}, wrong=25)
+    ran(folder, "a_$x_2$_b", {"seed": 2}, wrong=41)
+    ran(folder, "larger", {"max_lr": 0.2}, "fast", pictures=1000, wrong=10)
+    ran(folder, "elsewhere", None, first=5000)
+    ran(folder, "otherclasses", None, shift=1)
+    git(folder, "checkout", "-q", "-b", "work", "base")
+    dvc(folder, "exp", "run", "--name", "shallow", "-S", "recipes.quick.test.wrong=60")
+    git(folder, "checkout", "-qf", "work")
+    dvc(folder, "checkout")
+    return folder
+
+
+@pytest.fixture
+def repo(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of it to work in, at the run `base`."""
+    folder = tmp_path / "repo"
+    shutil.copytree(history, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def said(repo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Return a function that runs the command and returns its exit code and all that it says."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["compare", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            errors.run(compare.main)
+        return int(ended.value.code or 0), "".join(capsys.readouterr())
+
+    return run
+
+
+def written() -> pd.DataFrame:
+    return pd.read_csv(FOLDER / "compare.csv", index_col="run", keep_default_na=False)
+
+
+def test_runs_by_tag_experiment_and_workspace(said: Any) -> None:
+    code, out = said("base", "better", "shallow", "workspace")
+    assert code == 0, out
+    table = written()
+    assert list(table.index) == ["base", "better", "shallow", "workspace"]
+    assert list(table["accuracy"]) == [0.6, 0.75, 0.4, 0.6]
+    assert list(table["difference"]) == ["", "0.15", "-0.2", "0.0"]
+    assert list(table["better"]) == ["", "30", "0", "0"]
+    assert table["changes"]["better"] == "max_lr 0.2 (was 0.4)"
+    assert "better: +15.00 points against base, a real difference of these two networks (p < 0.0001)" in out
+    assert "shallow: -20.00 points against base, a real difference" in out
+    assert "workspace: right on the same pictures as base, no difference" in out
+    assert "of 20 runs that are no better, one has p < 0.05" in out
+    low, high = float(table["low"]["better"]), float(table["high"]["better"])
+    assert 0 < low < 0.15 < high
+    assert matplotlib.image.imread(FOLDER / "compare.png").shape[1] > 1000
+
+
+@pytest.mark.parametrize("arguments", [(), ("HEAD",), ("annotated",)])
+def test_one_run_or_none_is_compared_with_the_workspace(said: Any, repo: Path, arguments: tuple[str]) -> None:
+    params(repo, {"seed": 3}, wrong=42)
+    dvc(repo, "repro")
+    code, out = said(*arguments)
+    assert code == 0, out
+    assert list(written().index) == [*(arguments or ("HEAD",)), "workspace"]
+    assert "workspace: seed 3 (was 1)" in out
+    assert "workspace: -2.00 points against" in out
+    assert "could be chance (p = 0.12)" in out
+    assert git(repo, "status", "--porcelain", "--", "train/compare") == ""
+
+
+def test_pictures_that_one_alone_was_shown_are_left_out_and_counted(said: Any) -> None:
+    code, out = said("base", "larger")
+    assert code == 0, out
+    assert "larger: compared on the 200 test pictures that base was shown too, of 1,000 and 200" in out
+    row = written().loc["larger"]
+    assert (row["shared_pictures"], row["difference"], row["recipe"]) == ("200", "0.3", "fast")
+
+
+def test_the_same_runs_are_the_same_bytes(said: Any) -> None:
+    said("base", "better")
+    first = [(FOLDER / name).read_bytes() for name in ("compare.csv", "compare.png")]
+    said("base", "better")
+    assert first == [(FOLDER / name).read_bytes() for name in ("compare.csv", "compare.png")]
+
+
+def test_names_are_no_markup(said: Any, repo: Path) -> None:
+    git(repo, "tag", "_hidden", "better")
+    git(repo, "tag", "猫", "better")
+    code, out = said("a_$x_2$_b", "_hidden", "猫")
+    assert code == 0, out
+    for name in ("a_$x_2$_b", "_hidden", "猫"):
+        assert f"  {name} " in out
+    code, out = said("[red]x[/red]")
+    assert (code, out.splitlines()[0]) == (1, "error: '[red]x[/red]' is no git revision and no experiment")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (["nope"], "'nope' is no git revision and no experiment", '"git log --oneline" and "dvc exp list'),
+        (["bettr"], "'bettr' is no git revision and no experiment", "did you mean better?"),
+        (["shalow"], "'shalow' is no git revision and no experiment", "did you mean shallow?"),
+        (["base:train"], "'base:train' is no git revision", ""),
+        ([""], "'' is no git revision", ""),
+        (
+            ["base", "empty"],
+            "empty has no train/test.json: the pipeline was not run to its end there",
+            "git log",
+        ),
+        (["before"], "before has no train/test.json: the pipeline", "name a commit that was made after"),
+        (["half"], "half has no train/test.json", ""),
+        (
+            ["base", "elsewhere"],
+            "base and elsewhere share no test picture: base has 200 as test-00000",
+            "data set",
+        ),
+        (
+            ["base", "otherclasses"],
+            "test-00000 and 199 more test pictures have another class in otherclasses",
+            "",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_said(said: Any, arguments: list[str], error: str, hint: str) -> None:
+    code, out = said(*arguments)
+    assert code == 1, out
+    assert out.startswith(f"error: {error}")
+    assert f"\nhint: {hint}" in out or hint in out.splitlines()[1]
+    assert not FOLDER.exists()
+
+
+def lose(text: str) -> None:
+    """Take what holds a text out of DVC's cache."""
+    for path in Path(".dvc/cache/files").rglob("*"):
+        if path.is_file() and text in path.read_text():
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("lost", "files"),
+    [
+        ("test-00000,airplane", "train/report/predictions.csv"),
+        ("predictions.csv", "train/report/predictions.csv"),  # the list of the folder's files
+        ("", "train/report/predictions.csv, train/plots/curves.csv"),  # all of the cache
+    ],
+)
+def test_outputs_that_are_not_in_the_cache_are_named_and_the_metrics_shown(
+    said: Any, repo: Path, lost: str, files: str
+) -> None:
+    lose(lost)
+    code, out = said("base", "better", "workspace")
+    assert code == 0, out
+    for name in ("base", "better"):
+        sha = git(repo, "rev-parse", "--short=7", name).strip()
+        assert f"{name}: not in DVC's cache: {files}; to make them: git checkout {sha} && dvc repro" in out
+    assert "75.00%" in out
+    assert "better: whether it differs from base cannot be told without both runs' answers" in out
+    assert written()["missing"]["better"] == files.replace(",", "")
+    assert written()["p"]["better"] == ""
+
+
+def change(path: str, old: str, new: str) -> None:
+    text = Path(path).read_text()
+    assert old in text
+    Path(path).write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "error"),
+    [
+        ("train/test.json", "{", "<<<<<<< HEAD", "train/test.json is no JSON"),
+        ("train/test.json", '"loss"', '"lost"', "train/test.json is not a run's metrics ('loss')"),
+        ("train/test.json", "0.6", "0.7", "train/report/predictions.csv does not give the accuracy in"),
+        ("train/report/predictions.csv", "picture", "name", "train/report/predictions.csv is not the table"),
+        ("train/report/predictions.csv", "test-00001", "test-00000", "train/report/predictions.csv does not"),
+        ("train/plots/curves.csv", "epoch", "round", "train/plots/curves.csv is not the table it should be"),
+        ("dvc.lock", "stages:", "<<<<<<< HEAD\nstages:", "dvc.lock has no whole run of the stages train and"),
+        ("dvc.lock", "  evaluate:", "  evaluated:", "dvc.lock has no whole run of the stages train and"),
+    ],
+)
+def test_files_of_the_workspace_that_are_not_those_of_a_run_are_named(
+    said: Any, path: str, old: str, new: str, error: str
+) -> None:
+    Path(path).chmod(0o644)
+    change(path, old, new)
+    code, out = said("base")
+    assert code == 1, out
+    assert out.startswith(f"error: workspace: {error}"), out
+    assert 'hint: make it with "dvc repro".' in out
+
+
+def test_an_evaluation_of_an_older_network_is_not_taken_for_the_run(said: Any, repo: Path) -> None:
+    params(repo, {"seed": 9})
+    dvc(repo, "repro", "train")
+    code, out = said("base")
+    assert (code, out.splitlines()[0]) == (
+        1,
+        "error: workspace: train/test.json is about another network than the one trained last",
+    )
+
+
+@pytest.mark.parametrize(("width", "left_out"), [(200, 0), (80, 4), (50, 5)])
+def test_a_narrow_terminal_has_fewer_columns_and_says_so(
+    said: Any, monkeypatch: pytest.MonkeyPatch, width: int, left_out: int
+) -> None:
+    monkeypatch.setattr(
+        compare, "Console", lambda **_: Console(force_terminal=True, width=width, color_system=None)
+    )
+    code, out = said("base", "better")
+    assert code == 0, out
+    assert "75.00%" in out
+    assert "+15.00" in out
+    found = re.search("no room for: (.*); they are in", out)
+    assert (found[1].split(", ") if found else []) == list(compare.LEAST[:left_out])
+
+
+def test_a_folder_that_is_no_repository(said: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plain").mkdir()
+    monkeypatch.chdir(tmp_path / "plain")
+    code, out = said("HEAD")
+    assert (code, out.splitlines()[0]) == (1, "error: this folder is no git repository with DVC in it")
+
+
+def test_many_runs_and_the_same_one_twice(said: Any) -> None:
+    code, out = said(*["base", "better"] * 7)
+    assert code == 0, out
+    assert len(written()) == 14
+
+
+def test_two_real_runs_in_a_clone(clone: Path) -> None:
+    write_params(clone, **TINY)
+    dvc(clone, "repro")
+    commit(clone)
+    dvc(clone, "exp", "run", "--name", "other-seed", "-S", "recipes.quick.train.seed=2")
+    done = subprocess.run(
+        [sys.executable, "-m", "train.compare", "HEAD", "other-seed", "workspace"],
+        cwd=clone,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "other-seed: seed 2 (was 1)" in done.stdout
+    table = pd.read_csv(clone / FOLDER / "compare.csv")
+    assert list(table["pictures"]) == [1000, 1000, 1000]
+    assert table["difference"][1] == table["difference"][2]
+    assert np.isclose(table["difference"][1], table["accuracy"][1] - table["accuracy"][0])
+    assert not list((ROOT / FOLDER).glob("*"))
+    assert max(map(len, done.stdout.splitlines())) > 80  # a pipe cuts no row
+    assert subprocess.check_output(["git", "status", "--porcelain", str(FOLDER)], cwd=clone, text=True) == ""
