@@ -51,14 +51,16 @@ class Result:
         return wrong.sort_values(["confidence", "picture"], ascending=[False, True]).index.tolist()
 
     def metrics(self) -> dict[str, Any]:
-        """Return accuracy, loss, expected calibration error, and the accuracy of each class that occurs."""
+        """Return the number of pictures, accuracy as share of 1, and loss."""
+        accuracy, loss = round(self.score.accuracy, 4), round(self.score.loss, 4)
+        return {"pictures": len(self.table), "accuracy": accuracy, "loss": loss}
+
+    def details(self) -> dict[str, Any]:
+        """Return what takes many pictures to be told: calibration error and the accuracy of each class."""
         right = self.table["actual"] == self.table["predicted"]
         by_class = right.groupby(self.table["actual"]).mean().round(4)
         return {
             "calibration_error": round(calibration_error(reliability(self.table)), 4),
-            "pictures": len(self.table),
-            "accuracy": round(self.score.accuracy, 4),
-            "loss": round(self.score.loss, 4),
             "by_class": {str(name): float(share) for name, share in by_class.items()},
         }
 

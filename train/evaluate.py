@@ -65,14 +65,14 @@ def closing(result: Result) -> str:
     """Return a pipeline run's last lines: the result, the state of the labelling, what to type next."""
     try:
         labels = json.loads(LABEL_METRICS.read_text())
-        labelled = f"{labels['labelled']} of {labels['pictures']} pictures"
+        done = f"{labels['labelled']} of {labels['pictures']} pictures"
     except (OSError, ValueError, KeyError) as error:
         hint = 'make it anew with "dvc repro -fs labels".'
         raise UserError(f"{LABEL_METRICS}: not the metrics of the labels ({error})", hint) from None
     return (
         f"\naccuracy  {result.score.accuracy:.2%} of {len(result.table):,} test pictures"
         f" (loss {result.score.loss:.4f})"
-        f"\nlabelled  {labelled}"
+        f"\nlabelled  {done}"
         "\nnext      open train/report/index.html; change params.yaml, then make repro and dvc metrics diff"
     )
 
@@ -90,7 +90,7 @@ def main() -> None:
     # Without labels 0 pictures and no accuracy: no number is better than a made-up one.
     about_labels = labels.metrics() if labels else {"pictures": 0}
     about_labels["other_classes"] = sum(label not in CLASSES for label in known.values())
-    write_json(METRICS, result.metrics() | {"labelled": about_labels})
+    write_json(METRICS, result.metrics() | result.details() | {"labelled": about_labels})
     with atomic(REPORT) as folder:
         beside = labelled.beside(table, tasks.answers.table())
         reporting.write(folder, Findings(network, test, result, tasks, beside, labels))

@@ -133,7 +133,7 @@ def mistakes(found: Findings, rows: list[int], maps: Maps) -> Figure:
 
 def numbers(found: Findings, run: dict[str, Any], wrong: int) -> dict[str, Any]:
     """Return the numbers and tables of the page."""
-    metrics = found.result.metrics()
+    metrics = found.result.metrics() | found.result.details()
     published = pd.read_csv(figures.PUBLISHED)
     return {
         **run,

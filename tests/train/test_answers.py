@@ -24,7 +24,7 @@ def test_confusion_has_a_row_an_actual_class_and_a_column_a_predicted_one(answer
     assert counts.loc["automobile", "airplane"] == 1
     assert counts.loc["truck", "truck"] == 1
     assert counts.to_numpy().sum() == 3
-    assert result.metrics()["by_class"] == {"airplane": 1.0, "automobile": 0.0, "truck": 1.0}
+    assert result.details()["by_class"] == {"airplane": 1.0, "automobile": 0.0, "truck": 1.0}
     assert np.allclose(result.table["confidence"], 0.9428)
 
 

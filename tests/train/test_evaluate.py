@@ -62,7 +62,6 @@ def test_labelled_pictures_count_once_and_only_where_annotators_agree(stage: Sta
     metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
     assert metrics["pictures"] == 2
     assert metrics["accuracy"] == (answers["agreed"] == answers["predicted"]).mean()
-    assert set(metrics["by_class"]) == {"frog", "truck"}
 
 
 def test_classes_that_the_network_does_not_know_are_counted_and_left_out(stage: Stage, trained: Path) -> None:
