@@ -23,8 +23,6 @@ from data.files import atomic, digest
 from data.pictures import picture_name
 from data.progress import track
 
-SAMPLE = "data/sample"
-
 
 def choose(size: int, count: int, seed: int) -> list[int]:
     """Return `count` different positions below `size`, ascending; the same seed gives the same ones."""
@@ -83,7 +81,7 @@ def save(chosen: Iterator[tuple[str, Image.Image]], count: int, level: int) -> l
 def main() -> None:
     """Choose the pictures to label: annotate/images/ and annotate/tasks.json."""
     wanted, more = params.load().annotate, read_chosen()
-    if Path(wanted.source) == Path(SAMPLE):
+    if Path(wanted.source) == sample.FOLDER:
         # Uncompressed: the bytes, and with them the checksums in git, depend on no release of zlib.
         chosen = from_sample(wanted.pictures, wanted.seed, more)
         tasks = save(chosen, wanted.pictures + len(more), level=0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,13 @@ from ruamel.yaml import YAML
 
 from data import params
 from train.augment import Normalise
-from train.model import Model
+from train.model import MODEL, Model
 from train.resnet import ResNet
 
 ROOT = Path(__file__).parents[1]
+
+# Runs `python -m MODULE ARGUMENTS` in a workspace: the fixture `stage`.
+Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 # A training of seconds: the smallest network of the family, small pictures, 20 steps of 16 pictures.
 TINY = {
@@ -46,3 +52,8 @@ def tiny(**changes: object) -> params.Train:
 def untrained(depth: int = 11) -> Model:
     """Return a network as it is before its first step."""
     return Model(ResNet(depth), Normalise.of("colour", torch.empty(0)))
+
+
+def weights() -> str:
+    """Return the checksum of the model that was trained in the current folder."""
+    return hashlib.sha256(MODEL.read_bytes()).hexdigest()

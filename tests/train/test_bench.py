@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.tiny import TINY, write_params
+from tests.tiny import TINY, Stage, write_params
 from train import bench
-
-Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_all_take_turns_and_the_loop_is_compared_with_each(stage: Stage, workspace: Path) -> None:

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.tiny import untrained
+from tests.tiny import Stage, untrained
 from train import bench_predict, model
-
-Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_files_and_the_bare_network_take_turns(stage: Stage, workspace: Path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from data.errors import UserError
 from data.pictures import Pictures
-from tests.tiny import ROOT, TINY, tiny, write_params
+from tests.tiny import ROOT, TINY, tiny, weights, write_params
 from train import checkpoint, distributed, fit
 from train.augment import Augment
 from train.distributed import World
@@ -136,11 +135,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match="3 processes on this machine, with 2 GPUs"):
         distributed.launch(3, "train.fit")
-
-
-def weights() -> str:
-    """Return the checksum of the trained model."""
-    return hashlib.sha256(Path("train/model.safetensors").read_bytes()).hexdigest()
 
 
 LONG = TINY | {"epochs": 40, "fall_epochs": 39.0, "progressive": [{"epochs": 40, "size": 8}]}

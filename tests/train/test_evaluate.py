@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +9,9 @@ import pytest
 from PIL import Image
 
 from data.pictures import CLASSES, Pictures
+from tests.tiny import Stage
 from tests.train.reported import label, prepare
 from train import evaluate, labelled, model, reporting
-
-Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture

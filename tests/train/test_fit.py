@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import resource
@@ -8,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,9 @@ import pytest
 import torch
 
 from data import pictures
-from tests.tiny import ROOT, TINY, tiny, write_params
+from tests.tiny import ROOT, TINY, Stage, tiny, weights, write_params
 from train import checkpoint, fit
 from train.device import on_device
-
-Stage = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def weights() -> str:
-    """Return the checksum of the trained model."""
-    return hashlib.sha256(Path("train/model.safetensors").read_bytes()).hexdigest()
-
 
 # The stage with a checkpoint after every step that it looks at, which is every one.
 EAGER = """

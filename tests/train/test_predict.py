@@ -21,10 +21,8 @@ from annotate import folder, probabilities
 from data.errors import UserError
 from data.pictures import CLASSES, Pictures
 from tests.odd import bomb, jpeg
-from tests.tiny import ROOT, untrained
+from tests.tiny import ROOT, Stage, untrained
 from train import inference, looking, model, predict
-
-Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.tiny import TINY, tiny, write_params
+from tests.tiny import TINY, Stage, tiny, write_params
 from train import range_test
 from train.range_test import climbing, suggestion
 from train.schedule import Schedule
-
-Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_the_rate_climbs_in_a_straight_line_and_the_momentum_stays() -> None:

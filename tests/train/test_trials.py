@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +9,10 @@ import torch
 
 from data import params
 from data.errors import UserError
-from tests.tiny import TINY, tiny, write_params
+from tests.tiny import TINY, Stage, tiny, write_params
 from train import fit, trials
 from train.fit import split
 from train.loop import Trainer
-
-Stage = Callable[..., subprocess.CompletedProcess[str]]
 
 FEW = TINY | {"epochs": 2, "fall_epochs": 1.0, "progressive": [{"epochs": 2, "size": 8}]}
 
