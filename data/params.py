@@ -75,7 +75,7 @@ class Train(_Group):
     momentum: Share = Field(description="momentum where the learning rate is lowest")
     momentum_at_peak: Share = Field(description="momentum where the learning rate is max_lr")
     nesterov: bool = Field(description="true or false")
-    weight_decay: Rate = Field(description="on the weights of convolutions and of the dense layer")
+    weight_decay: Rate = Field(description="on weights: of all layers, with muon_lr of the dense one alone")
     muon_lr: Rate = Field(description="share of its length that Muon turns a kernel at max_lr; 0 for SGD")
     label_smoothing: Share = Field(description="probability spread over all classes")
     precision: Literal["float32", "bfloat16"] = Field(

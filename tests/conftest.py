@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give one worker all that runs on one Label Studio, and each other file's tests to one."""
     for item in items:
         server = "label_studio" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("Label Studio" if server else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group("Label Studio" if server else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)

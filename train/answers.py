@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,11 +73,17 @@ class Answers:
     names: tuple[str, ...]
     logits: Tensor
 
+    @cached_property
+    def _ranked(self) -> tuple[Tensor, Tensor]:
+        """Return probabilities, N x classes, in falling order, and their classes: of equal ones the first."""
+        shares, classes = self.logits.softmax(1).sort(dim=1, descending=True, stable=True)
+        return shares, classes
+
     def table(self) -> pd.DataFrame:
         """Return a row a picture: its name, the class that it is taken for, and the probability of that."""
-        confidence, predicted = self.logits.softmax(1).max(1)
-        classes = [CLASSES[label] for label in predicted.tolist()]
-        columns = {"picture": self.names, "predicted": classes, "confidence": _rounded(confidence)}
+        shares, classes = self._ranked
+        predicted = [CLASSES[label] for label in classes[:, 0].tolist()]
+        columns = {"picture": self.names, "predicted": predicted, "confidence": _rounded(shares[:, 0])}
         return pd.DataFrame(columns)
 
     def probabilities(self) -> pd.DataFrame:
@@ -90,17 +97,17 @@ class Answers:
 
         The columns are picture, class_1, probability_1, class_2, and so on.
         """
-        found, classes = self.logits.softmax(1).topk(count, dim=1)
+        shares, classes = self._ranked
         table: dict[str, Any] = {"picture": self.names}
         for rank in range(count):
             table[f"class_{rank + 1}"] = [CLASSES[label] for label in classes[:, rank].tolist()]
-            table[f"probability_{rank + 1}"] = _rounded(found[:, rank])
+            table[f"probability_{rank + 1}"] = _rounded(shares[:, rank])
         return pd.DataFrame(table)
 
     def least_certain(self) -> list[int]:
         """Return the rows, those first whose two likeliest classes are closest."""
-        first, second = self.logits.softmax(1).topk(2, dim=1).values.T
-        order: list[int] = (first - second).argsort(stable=True).tolist()
+        shares, _ = self._ranked
+        order: list[int] = (shares[:, 0] - shares[:, 1]).argsort(stable=True).tolist()
         return order
 
     def beside(self, known: Mapping[str, str]) -> Result | None:

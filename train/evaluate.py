@@ -18,24 +18,27 @@ import numpy as np
 import pandas as pd
 import torch
 
-from data import decode, pictures
+from data import decode, params, pictures
 from data.errors import UserError, run
 from data.files import atomic, digest, write_csv, write_json
 from data.pictures import CLASSES, PREPARED, picture_name
+from data.progress import track
 from train import labelled, model, reading, reporting
 from train.answers import Answers, Result
 from train.device import choose_device, keep_large_blocks, on_device
+from train.findings import About, Answered, Findings
 from train.inference import logits
 from train.model import Model
-from train.reporting import Findings, Tested
 
 REPORT = Path("train/report")
 METRICS = Path("train/test.json")
 IMAGES = Path("annotate/images")
 LABEL_METRICS = Path("annotate/metrics.json")
+CURVES = Path("train/plots/curves.csv")
+RUN = Path("train/metrics.json")
 
 
-def about_test(network: Model, device: torch.device) -> tuple[Tested, Result]:
+def about_test(network: Model, device: torch.device) -> tuple[Answered, Result]:
     """Show the network the test pictures, named as `test-00042` for the official index 42."""
     path = PREPARED / "test.safetensors"
     images, labels = on_device(path, device)
@@ -46,33 +49,55 @@ def about_test(network: Model, device: torch.device) -> tuple[Tested, Result]:
         {name: CLASSES[label] for name, label in zip(names, labels.tolist(), strict=True)}
     )
     assert result  # there is no test set without pictures
-    return Tested(images.cpu().numpy(), answers), result
+    return Answered(images.cpu().numpy(), answers), result
 
 
-def about_tasks(network: Model, device: torch.device) -> Tested:
+def about_tasks(network: Model, device: torch.device) -> Answered:
     """Show the network the pictures to be labelled."""
     paths = sorted(IMAGES.glob("*.png"))
     if not paths:
         raise UserError(f"{IMAGES}: no pictures to label", 'make them anew with "dvc repro -fs sample".')
     with decode.decoding():
-        images = np.stack([reading.read(path) for path in paths])
+        images = np.stack([reading.read(path) for path in track(paths, "reading", len(paths), "pictures")])
     names = tuple(path.stem for path in paths)
     answers = Answers(names, logits(network, torch.from_numpy(images).to(device), "pictures to label"))
-    return Tested(images, answers)
+    return Answered(images, answers)
 
 
-def closing(result: Result) -> str:
-    """Return a pipeline run's last lines: the result, the state of the labelling, what to type next."""
+def about() -> About:
+    """Return what other stages say of the run. Raises `UserError` for a file that is wrong."""
+    chosen = params.load()
+    run = _numbers(RUN, "train", ("epochs", "full_size_epochs"))
+    labels = _numbers(LABEL_METRICS, "labels", ("pictures", "labelled"))
+    return About(
+        recipe=chosen.recipe,
+        watch_test=chosen.chosen.train.watch_test,
+        smoothing=chosen.chosen.train.label_smoothing,
+        epochs=int(run["epochs"]),
+        full_size_epochs=float(run["full_size_epochs"]),
+        curves=labelled.read_table(CURVES, "train"),
+        pictures=int(labels["pictures"]),
+        labelled=int(labels["labelled"]),
+    )
+
+
+def _numbers(path: Path, stage: str, names: tuple[str, ...]) -> dict[str, float]:
     try:
-        labels = json.loads(LABEL_METRICS.read_text())
-        done = f"{labels['labelled']} of {labels['pictures']} pictures"
-    except (OSError, ValueError, KeyError) as error:
-        hint = 'make it anew with "dvc repro -fs labels".'
-        raise UserError(f"{LABEL_METRICS}: not the metrics of the labels ({error})", hint) from None
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: float(content[name]) for name in names}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: not the metrics of the stage {stage} ({error})",
+            f'make them anew with "dvc repro -fs {stage}".',
+        ) from None
+
+
+def closing(found: Findings) -> str:
+    """Return a pipeline run's last lines: the result, the state of the labelling, what to type next."""
+    score, pictures = found.result.score, len(found.result.table)
     return (
-        f"\naccuracy  {result.score.accuracy:.2%} of {len(result.table):,} test pictures"
-        f" (loss {result.score.loss:.4f})"
-        f"\nlabelled  {done}"
+        f"\naccuracy  {score.accuracy:.2%} of {pictures:,} test pictures (loss {score.loss:.4f})"
+        f"\nlabelled  {found.about.labelled} of {found.about.pictures} pictures"
         "\nnext      open train/report/index.html; change params.yaml, then make repro and dvc metrics diff"
     )
 
@@ -81,26 +106,27 @@ def main() -> None:
     """Test the trained network and write what it got right and wrong."""
     keep_large_blocks()
     device = choose_device()
-    network = model.load(device)
+    # What other stages wrote comes first: what is wrong with it shows before any work.
+    told, table, network = about(), labelled.read(), model.load(device)
     test, result = about_test(network, device)
     tasks = about_tasks(network, device)
-    table = labelled.read()
     known: dict[str, str] = dict(table.dropna(subset="agreed")[["picture", "agreed"]].itertuples(index=False))
     labels = tasks.answers.beside({name: label for name, label in known.items() if label in CLASSES})
+    beside = labelled.beside(table, tasks.answers.table())
+    found = Findings(told, network, test, result, tasks, beside, labels)
     # Without labels 0 pictures and no accuracy: no number is better than a made-up one.
     about_labels = labels.metrics() if labels else {"pictures": 0}
     about_labels["other_classes"] = sum(label not in CLASSES for label in known.values())
-    write_json(METRICS, result.metrics() | result.details() | {"labelled": about_labels})
     with atomic(REPORT) as folder:
-        beside = labelled.beside(table, tasks.answers.table())
-        reporting.write(folder, Findings(network, test, result, tasks, beside, labels))
+        reporting.write(folder, found)
         prefill = tasks.answers.table().assign(model=digest(model.MODEL, "sha256")[:12])
         write_csv(folder / "task_predictions.csv", prefill)
         probabilities = pd.concat([test.answers.probabilities(), tasks.answers.probabilities()])
         write_csv(
             folder / "probabilities.csv", probabilities.drop_duplicates("picture").sort_values("picture")
         )
-    print(closing(result))
+    write_json(METRICS, found.metrics | {"labelled": about_labels})
+    print(closing(found))
 
 
 if __name__ == "__main__":

@@ -27,14 +27,21 @@ PUBLISHED = Path("train/published.csv")
 OURS, GREY = "#1f6feb", "#8c959f"
 
 
-def curves(ours: pd.DataFrame) -> Figure:
-    """Draw loss, accuracy and learning rate by epoch, with the published log in grey behind."""
+def curves(ours: pd.DataFrame, watch_test: bool = False) -> Figure:
+    """Draw loss, accuracy and learning rate by epoch, with the published log in grey behind.
+
+    The pictures watched are the test pictures or those held out for validation; the log's were the former.
+    """
     published = pd.read_csv(PUBLISHED)
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     loss, accuracy, rate = figure.subplots(1, 3)
-    for table, colour, name in ((published, GREY, "published"), (ours, OURS, "this run")):
-        _pair(loss, table, "loss", colour, name)
-        _pair(accuracy, table, "accuracy", colour, name)
+    for table, colour, name, test in (
+        (published, GREY, "published", True),
+        (ours, OURS, "this run", watch_test),
+    ):
+        watched = f"{name}: {'test' if test else 'validation'}"
+        _pair(loss, table, "loss", colour, (f"{name}: train", watched))
+        _pair(accuracy, table, "accuracy", colour, (f"{name}: train", watched))
         marker = _marker(table)
         rate.plot(table["epoch"], table["lr"], color=colour, marker=marker, label=f"{name}: learning rate")
         rate.plot(
@@ -51,17 +58,15 @@ def curves(ours: pd.DataFrame) -> Figure:
     return figure
 
 
-def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, name: str) -> None:
+def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, names: tuple[str, str]) -> None:
     """Draw a value on the train pictures (dashed) and, where others are watched, on those (solid)."""
     marker = _marker(table)
-    train = f"{name}: train"
+    train, watched = names
     axes.plot(
         table["epoch"], table[column], "--", color=colour, alpha=0.7, marker=marker and ".", label=train
     )
     if table[f"val_{column}"].notna().any():
-        axes.plot(
-            table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=f"{name}: validation"
-        )
+        axes.plot(table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=watched)
 
 
 def _marker(table: pd.DataFrame) -> str:

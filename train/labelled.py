@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
@@ -16,29 +17,36 @@ LABELS = Path("annotate/labels/labels.csv")
 VOICES = {"agreed": "annotators", "predicted": "model", "cifar10": "CIFAR-10"}
 
 
-def read_table(path: Path, stage: str) -> pd.DataFrame:
+# Names of classes are people's own: `1` and `None` are such.
+NAMES: Any = {"dtype": dict.fromkeys(("picture", "class", "agreed", "cifar10"), str)}
+NAMES |= {"keep_default_na": False, "na_values": [""]}
+
+
+def read_table(path: Path, stage: str, **options: Any) -> pd.DataFrame:
     """Read a table that a stage wrote. Raises `UserError` if it is missing or no table."""
     try:
-        return pd.read_csv(path)
+        table: pd.DataFrame = pd.read_csv(path, **options)
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: not a table ({error})", f'make it anew with "dvc repro -fs {stage}".'
         ) from None
+    return table
 
 
 def read() -> pd.DataFrame:
-    """Return a row for each labelled picture: picture, annotators, agreed, cifar10.
+    """Return a row for each picture with a class: picture, annotators, agreed, cifar10, split.
 
-    `annotators` is what each of them said, as "cat / dog"; `agreed` is empty where they differ, `cifar10`
-    for pictures that are not of CIFAR-10.
+    `annotators` is what each of them said, as "cat / dog", `agreed` the majority's class, empty in a tie;
+    `cifar10` is empty for pictures that are not of CIFAR-10; `split` says whether not all said the same.
     """
-    labels = read_table(LABELS, "labels")
+    labels = read_table(LABELS, "labels", **NAMES)
     if labels.empty:
-        return pd.DataFrame(columns=["picture", "annotators", "agreed", "cifar10"], dtype=str)
+        return pd.DataFrame(columns=["picture", "annotators", "agreed", "cifar10", "split"], dtype=str)
     said = labels.groupby("picture").agg(
         annotators=("class", lambda classes: " / ".join(classes.dropna())),
         agreed=("agreed", "first"),
         cifar10=("cifar10", "first"),
+        split=("class", lambda classes: classes.nunique() > 1),
     )
     return said[said["annotators"] != ""].reset_index()
 
@@ -47,7 +55,8 @@ def beside(labels: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
     """Put the network's answers (picture, predicted, confidence) beside the labels, and whether all agree."""
     table = labels.merge(answers, on="picture")
     voices = table[list(VOICES)]
-    table["differ"] = (voices.nunique(axis=1) > 1) | table["agreed"].isna()
+    split = table.pop("split").astype(bool)
+    table["differ"] = (voices.nunique(axis=1) > 1) | table["agreed"].isna() | split
     return table
 
 

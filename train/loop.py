@@ -204,7 +204,7 @@ def optimizer(network: nn.Module, params: Train, device: torch.device) -> torch.
     if params.muon_lr:
         kernels = [tensor for tensor in weights if tensor.ndim == 4]
         groups[0]["params"] = [tensor for tensor in weights if tensor.ndim == 2]
-        groups.append({"params": kernels, "weight_decay": 0.0, "turn": params.muon_lr / params.max_lr})
+        groups.append({"params": kernels, "turn": params.muon_lr / params.max_lr})
     return (Muon if params.muon_lr else torch.optim.SGD)(
         groups,
         lr=params.max_lr,

@@ -24,7 +24,8 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 class Muon(torch.optim.SGD):
     """SGD for groups of parameters as torch has it, and Muon for those with a `turn`.
 
-    A group's `turn` times its learning rate is how far a step moves a kernel, as a share of its length.
+    A group's `turn` times its learning rate is about how far a step moves a kernel at most, as a share of its
+    length; weight decay does not concern it.
     """
 
     @torch.no_grad()
@@ -66,9 +67,10 @@ class Muon(torch.optim.SGD):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Return matrices N x R x C with the same singular vectors and singular values near to 1 (0.7 to 1.2).
+    """Return matrices N x R x C with the same singular vectors and singular values near to 1.
 
-    By five Newton-Schulz iterations; a singular value of 0 stays 0.
+    Five Newton-Schulz iterations bring what is above a thousandth of the norm to 0.7 to 1.2, and multiply
+    what is below by 500 at most; 0 stays 0.
     """
     if matrices.shape[1] > matrices.shape[2]:
         return orthogonal(matrices.mT).mT

@@ -5,9 +5,9 @@ The page holds all that it shows, pictures too, and asks nobody for anything: it
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +20,40 @@ from scipy import stats
 
 from data.pictures import CLASSES
 from train import figures
+from train.findings import SHOWN, Findings
 from train.mosaic import COLUMNS, Mosaic
 
 TEMPLATE = Path(__file__).with_name("page")
 CELL = 24  # pictures at most for a cell of the confusion matrix: the page of 10,000 pictures stays small
+LISTED = 1000  # labelled pictures at most, those first on which somebody differs
 PUBLISHED_PICTURES = 10_000  # that the published run was tested on
 MAPS = 80  # quality of the pictures with maps over them, of 100
-
-Images = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Pictures and what the network answered: images N x 32 x 32 x 3, and N rows of the other two.
-
-    `table` has picture, actual, predicted, confidence, `top` picture, class_1, probability_1 and so on.
-    """
-
-    images: Images
-    table: pd.DataFrame
-    top: pd.DataFrame
 
 
 class Gallery:
     """Pictures of the page, each with what there is to say about it."""
 
-    def __init__(self, shown: Shown) -> None:
-        """Take the pictures that may be chosen."""
-        self.mosaic = Mosaic(shown.images.shape[1])
-        self._images, self._actual = shown.images, shown.table["actual"].tolist()
-        self._top = shown.top.to_numpy().tolist()
+    def __init__(self, images: NDArray[np.uint8], top: pd.DataFrame) -> None:
+        """Take the pictures that may be chosen, N x S x S x 3, and `Findings.top` of them."""
+        self.mosaic = Mosaic(images.shape[1])
         self.records: list[dict[str, Any]] = []
+        self._images, self._top = images, top.to_dict("records")
         self._numbers: dict[int, int] = {}
 
     def record(self, row: int) -> dict[str, Any]:
-        """Return the picture of a row: its place in the mosaic, name, actual class and likeliest classes."""
-        name, *top = self._top[row]
-        pairs = [list(pair) for pair in zip(top[::2], top[1::2], strict=True)]
-        place = self.mosaic.add(self._images[row])
-        return {"place": place, "name": name, "actual": self._actual[row], "top": pairs}
+        """Return the picture of a row: its place in the mosaic, name, actual class and likeliest classes.
+
+        Of a class there are its name, its probability, and that as it is read.
+        """
+        about = self._top[row]
+        ranks = range(1, sum(str(name).startswith("class_") for name in about) + 1)
+        pairs = [(about[f"class_{rank}"], about[f"probability_{rank}"]) for rank in ranks]
+        return {
+            "place": self.mosaic.add(self._images[row]),
+            "name": about["picture"],
+            "actual": about["actual"],
+            "top": [(name, share, percent(share, 0)) for name, share in pairs],
+        }
 
     def number(self, row: int) -> int:
         """Return the position among `records` of a row's picture, which is taken in if it is new."""
@@ -68,13 +63,11 @@ class Gallery:
         return self._numbers[row]
 
 
-def percent(share: float, digits: int = 1) -> str:
+def percent(share: float | None, digits: int = 1) -> str:
     """Return a share of 1 as people read it; a dash where there is none, as a precision without answers."""
-    return (
-        "-"
-        if share is None or math.isnan(share)
-        else f"{share:.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%")
-    )
+    if share is None or math.isnan(share):
+        return "-"
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def interval(accuracy: float, pictures: int) -> str:
@@ -83,38 +76,40 @@ def interval(accuracy: float, pictures: int) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def headline(metrics: dict[str, Any], run: dict[str, Any], published: pd.DataFrame) -> list[list[str]]:
+def headline(found: Findings, published: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Return name, this run's value and the published one's of each number to begin with."""
-    last, best = published.iloc[-1], published["val_accuracy"].max()
+    last, about, metrics = published.iloc[-1], found.about, found.metrics
     ours = metrics["accuracy"], metrics["pictures"]
     theirs = float(last["val_accuracy"]), PUBLISHED_PICTURES
+    best = percent(about.curves["val_accuracy"].max(), 2) if about.watch_test else "not looked for"
+    accuracy = [f"{percent(share, 2)} of {pictures:,}" for share, pictures in (ours, theirs)]
     return [
-        ["accuracy after the last epoch", *(f"{percent(run[0], 2)} of {run[1]:,}" for run in (ours, theirs))],
-        ["95 % confidence interval", interval(*ours), interval(*theirs)],
-        ["best of all epochs on the test pictures", "not looked for", percent(best, 2)],
-        ["loss", f"{metrics['loss']:.3f}", f"{last['val_loss']:.3f}"],
-        ["epochs' worth of full-size pictures", f"{run['full_size_epochs']:g}", f"{len(published)}"],
-        ["expected calibration error", percent(metrics["calibration_error"]), "unknown"],
+        ("accuracy after the last epoch", accuracy[0], accuracy[1]),
+        ("95 % confidence interval", interval(*ours), interval(*theirs)),
+        ("best of all epochs on the test pictures", best, percent(published["val_accuracy"].max(), 2)),
+        ("loss", f"{metrics['loss']:.3f}", f"{last['val_loss']:.3f}"),
+        ("epochs' worth of full-size pictures", f"{about.full_size_epochs:g}", f"{len(published)}"),
+        ("expected calibration error", percent(metrics["calibration_error"]), "unknown"),
     ]
 
 
-def confusion(table: pd.DataFrame, gallery: Gallery) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
+def confusion(found: Findings, gallery: Gallery) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
     """Return the matrix's cells by rows, and what each opens: its title, count and numbers of pictures."""
-    order = table.sort_values(["confidence", "picture"], ascending=[False, True])
+    order = found.result.table.sort_values(["confidence", "picture"], ascending=[False, True])
     groups = order.groupby(["actual", "predicted"], sort=False).groups
-    totals = table["actual"].value_counts()
-    matrix, opened = [], {}
+    totals = found.confusion.sum(axis=1).clip(lower=1)
+    matrix: list[list[dict[str, Any]]] = []
+    opened: dict[str, Any] = {}
     for row, actual in enumerate(CLASSES):
-        cells = []
+        matrix.append([])
         for column, predicted in enumerate(CLASSES):
             rows = list(groups.get((actual, predicted), []))
-            text = _confused(len(rows), actual, predicted)
-            share = len(rows) / max(int(totals.get(actual, 0)), 1)
-            cells.append({"key": f"{row}-{column}", "count": len(rows), "share": share, "text": text})
+            key, text = f"{row}-{column}", _confused(len(rows), actual, predicted)
+            share = len(rows) / int(totals[actual])
+            matrix[-1].append({"key": key, "count": len(rows), "share": share, "text": text})
             if rows:
                 numbers = [gallery.number(int(one)) for one in rows[:CELL]]
-                opened[f"{row}-{column}"] = {"title": text, "count": len(rows), "pictures": numbers}
-        matrix.append(cells)
+                opened[key] = {"title": text, "count": len(rows), "pictures": numbers}
     return matrix, opened
 
 
@@ -130,36 +125,60 @@ def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in filled.to_dict("records")]
 
 
-def labelled(table: pd.DataFrame, images: dict[str, Images], gallery: Gallery) -> list[dict[str, Any]]:
+def labelled(found: Findings, gallery: Gallery) -> list[dict[str, Any]]:
     """Return the labelled pictures with their places in the mosaic, those first on which somebody differs."""
-    rows = plain(table.sort_values(["differ", "picture"], ascending=[False, True]))
-    return [row | {"place": gallery.mosaic.add(images[row["picture"]])} for row in rows]
+    images = dict(zip(found.tasks.answers.names, found.tasks.images, strict=True))
+    rows = plain(found.labelled.sort_values(["differ", "picture"], ascending=[False, True]))
+    return [row | {"place": gallery.mosaic.add(images[row["picture"]])} for row in rows[:LISTED]]
 
 
-def with_maps(records: list[dict[str, Any]], maps: Iterable[tuple[Images, Images]]) -> Mosaic:
-    """Give each record the places of its two maps: for the class that was named and for the actual one."""
-    mosaic = Mosaic(64)
-    for record, pair in zip(records, maps, strict=True):
+def mistakes(found: Findings, gallery: Gallery) -> tuple[list[dict[str, Any]], Mosaic]:
+    """Return the most confident mistakes, each with the places of its maps in a mosaic of their own.
+
+    The first map is of the class that was named, the second of the actual one.
+    """
+    records, mosaic = [gallery.record(row) for row in found.wrong[:SHOWN]], Mosaic(64)
+    for record, pair in zip(records, found.maps, strict=True):
         record["maps"] = [mosaic.add(each) for each in pair]
-    return mosaic
+    return records, mosaic
 
 
-def drawn(curves: pd.DataFrame, reliability: pd.DataFrame) -> dict[str, str]:
+def drawn(found: Findings) -> dict[str, Markup]:
     """Return the page's figures."""
     about = "Loss, accuracy, learning rate and momentum by epoch, of this run and of the published one"
     bars = "Accuracy by confidence, and the number of pictures in each range of confidence"
+    curves = figures.curves(found.about.curves, found.about.watch_test)
     return {
-        "curves": figures.svg(figures.curves(curves), "curves", about),
-        "reliability": figures.svg(figures.reliability(reliability), "reliability", bars),
+        "curves": Markup(figures.svg(curves, "curves", about)),
+        "reliability": Markup(figures.svg(figures.reliability(found.reliability), "bars", bars)),
     }
 
 
-def sheet(mosaic: Mosaic, quality: int | None = None) -> dict[str, Any]:
-    """Return what the template needs of a mosaic."""
-    return {"uri": mosaic.uri(quality), "columns": COLUMNS, "rows": mosaic.rows}
+def pictures(found: Findings) -> dict[str, Any]:
+    """Return the pictures of the page, and what is said of each."""
+    gallery = Gallery(found.test.images, found.top)
+    matrix, cells = confusion(found, gallery)
+    mistaken, maps = mistakes(found, gallery)
+    return {
+        "confusion": matrix,
+        "mistakes": mistaken,
+        "uncertain": [gallery.record(row) for row in found.unsure],
+        "labelled": labelled(found, gallery),
+        "data": {"cells": cells, "pictures": gallery.records, "columns": COLUMNS},
+        "sheet": {"uri": gallery.mosaic.uri(), "rows": gallery.mosaic.rows},
+        "maps": {"uri": maps.uri(MAPS), "rows": maps.rows},
+        "columns": COLUMNS,
+    }
 
 
-def render(values: dict[str, Any]) -> str:
+def code() -> dict[str, Markup]:
+    """Return style and script, and the script's checksum: the page lets no other one run."""
+    style, script = ((TEMPLATE / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {"style": Markup(style), "script": Markup(script), "allowed": Markup(f"'sha256-{checksum}'")}
+
+
+def render(found: Findings) -> str:
     """Return the page; names of files and classes cannot bring in markup, since all values are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE),
@@ -170,6 +189,19 @@ def render(values: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"percent": percent, "number": lambda value: f"{value:,}"}
-    parts = {kind: (TEMPLATE / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")}
-    safe = {"style": Markup(parts["css"]), "script": Markup(parts["js"])}
-    return environment.get_template("page.html").render(values | safe)
+    return environment.get_template("page.html").render(
+        about=found.about,
+        metrics=found.metrics,
+        depth=found.model.network.depth,
+        headline=headline(found, pd.read_csv(figures.PUBLISHED)),
+        by_class=plain(found.classes),
+        agreement=plain(found.agreement),
+        differing=int(found.labelled["differ"].sum()),
+        all_labelled=len(found.labelled),
+        wrong=len(found.wrong),
+        classes=CLASSES,
+        published_pictures=PUBLISHED_PICTURES,
+        **drawn(found),
+        **pictures(found),
+        **code(),
+    )

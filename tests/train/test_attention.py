@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from data.pictures import Pictures
@@ -40,6 +41,15 @@ def test_an_overlay_is_brightest_in_colour_where_the_map_is_highest(few: Picture
         fields = difference.reshape(8, 8, 8, 8).mean(axis=(1, 3))
         if heat.amax() > 0:
             assert fields[heat > 0.5 * heat.amax()].mean() > fields[heat < 0.1 * heat.amax()].mean()
+
+
+def test_where_a_map_is_highest_two_thirds_are_its_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    heat = torch.full((1, 1, 8, 8), 0.5)  # the same everywhere: scaled to 1
+    monkeypatch.setattr(attention, "maps", lambda *_: heat)
+    grey = torch.full((1, 32, 32, 3), 100, dtype=torch.uint8)
+    overlay = attention.overlays(untrained(), grey, torch.zeros(1, dtype=torch.int64))
+    brightest = np.array([252, 255, 164])  # where matplotlib's inferno ends
+    assert np.allclose(overlay[0], 0.35 * 100 + 0.65 * brightest, atol=1)
 
 
 def test_no_pictures_are_no_maps() -> None:

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from data.errors import UserError
 from data.pictures import CLASSES, Pictures
 from tests.tiny import Stage
 from tests.train.reported import label, prepare
-from train import evaluate, labelled, model, reporting
+from train import evaluate, labelled, model
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_without_labels_it_says_so_and_gives_no_accuracy(stage: Stage, trained: 
     assert "NaN" not in evaluate.METRICS.read_text()
 
 
-def test_labelled_pictures_count_once_and_only_where_annotators_agree(stage: Stage, trained: Path) -> None:
+def test_labelled_pictures_count_once_and_only_where_annotators_agree(trained: Path) -> None:
     label(
         "test-00000,frog,frog,frog,annotator-1,3.0,1\n"
         "test-00000,frog,frog,frog,annotator-2,4.0,1\n"
@@ -52,7 +53,7 @@ def test_labelled_pictures_count_once_and_only_where_annotators_agree(stage: Sta
         "test-00001,dog,,truck,annotator-2,3.0,0\n"
         "test-00002,truck,truck,truck,annotator-1,2.0,1\n"
     )
-    stage("train.evaluate")
+    evaluate.main()
     answers = pd.read_csv(evaluate.REPORT / "labelled.csv").set_index("picture")
     answers = answers.dropna(subset="agreed")
     assert answers["agreed"].to_dict() == {"test-00000": "frog", "test-00002": "truck"}
@@ -61,38 +62,40 @@ def test_labelled_pictures_count_once_and_only_where_annotators_agree(stage: Sta
     assert metrics["accuracy"] == (answers["agreed"] == answers["predicted"]).mean()
 
 
-def test_classes_that_the_network_does_not_know_are_counted_and_left_out(stage: Stage, trained: Path) -> None:
+def test_classes_that_the_network_does_not_know_are_counted_and_left_out(trained: Path) -> None:
     label("test-00000,frog,frog,frog,annotator-1,3.0,1\ntest-00001,person,person,,annotator-1,3.0,1\n")
-    assert stage("train.evaluate").returncode == 0
+    evaluate.main()
     metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
     assert (metrics["pictures"], metrics["other_classes"]) == (1, 1)
 
 
-OTHERS = [labelled.LABELS, evaluate.LABEL_METRICS, reporting.CURVES, reporting.RUN]
+OTHERS = [labelled.LABELS, evaluate.LABEL_METRICS, evaluate.CURVES, evaluate.RUN]
 
 
 @pytest.mark.parametrize("missing", OTHERS)
-def test_a_file_of_another_stage_that_is_missing_is_named(stage: Stage, trained: Path, missing: Path) -> None:
+def test_a_file_of_another_stage_that_is_missing_is_named_before_any_work(
+    trained: Path, missing: Path
+) -> None:
     missing.unlink()
-    done = stage("train.evaluate")
-    assert done.returncode == 1
-    assert f"error: {missing}: not " in done.stderr
-    assert 'hint: make it anew with "dvc repro -fs ' in done.stderr
+    with pytest.raises(UserError, match=f"{missing}: not ") as caught:
+        evaluate.main()
+    assert '"dvc repro -fs ' in caught.value.hint
+    assert not evaluate.REPORT.exists()
 
 
-def test_the_same_picture_gets_the_same_answer_as_a_file_and_as_a_tensor(stage: Stage, trained: Path) -> None:
+def test_the_same_picture_gets_the_same_answer_as_a_file_and_as_a_tensor(trained: Path) -> None:
     label("test-00000,frog,frog,frog,annotator-1,3.0,1\n")
-    stage("train.evaluate")
+    evaluate.main()
     as_file = pd.read_csv(evaluate.REPORT / "labelled.csv").iloc[0]
     as_tensor = pd.read_csv(evaluate.REPORT / "predictions.csv").iloc[0]
     assert as_file["predicted"] == as_tensor["predicted"]
     assert as_file["confidence"] == pytest.approx(as_tensor["confidence"], abs=2e-4)
 
 
-def test_twice_gives_the_same_bytes(stage: Stage, trained: Path) -> None:
+def test_twice_gives_the_same_bytes(trained: Path) -> None:
     runs = []
     for _ in range(2):
-        stage("train.evaluate")
+        evaluate.main()
         runs.append({path.name: path.read_bytes() for path in evaluate.REPORT.iterdir()})
     assert runs[0] == runs[1]
 
@@ -107,10 +110,8 @@ def test_no_model_says_how_to_get_one(stage: Stage, trained: Path) -> None:
     )
 
 
-def test_every_picture_to_label_gets_a_prediction_with_the_models_checksum(
-    stage: Stage, trained: Path
-) -> None:
-    stage("train.evaluate")
+def test_every_picture_to_label_gets_a_prediction_with_the_models_checksum(trained: Path) -> None:
+    evaluate.main()
     predictions = pd.read_csv(evaluate.REPORT / "task_predictions.csv")
     assert list(predictions) == ["picture", "predicted", "confidence", "model"]
     assert predictions["picture"].tolist() == ["test-00000", "test-00001", "test-00002"]

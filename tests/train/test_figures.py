@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_a_run_is_drawn_over_the_published_one(val_accuracy: float | None, lines
     drawn = {str(line.get_label()): line for line in accuracy.get_lines()}
     assert len(drawn) == lines
     assert np.array_equal(drawn["this run: train"].get_ydata(), [0.4, 0.4])
-    assert np.shape(drawn["published: validation"].get_ydata()) == (50,)
+    assert np.shape(drawn["published: test"].get_ydata()) == (50,)
     assert to_hex(drawn["this run: train"].get_color()) == figures.OURS
     assert len(rate.get_lines()) == 4
 
@@ -49,3 +50,27 @@ def test_the_same_figure_is_the_same_bytes() -> None:
     for name in "ab":
         figures.write(Path(name), figures.curves(run(0.5)))
     assert Path("a").read_bytes() == Path("b").read_bytes()
+
+
+def test_a_bar_is_as_high_as_the_accuracy_and_below_it_the_pictures() -> None:
+    table = pd.DataFrame({"from": [0.0, 0.5], "to": [0.5, 1.0], "pictures": [0, 3]})
+    table[["confidence", "accuracy"]] = [[np.nan, np.nan], [0.9, 0.25]]
+    accuracy, number = figures.reliability(table).axes
+    assert [bar.get_height() for bar in accuracy.patches] == [0, 0.25]  # type: ignore[attr-defined]
+    assert [bar.get_height() for bar in number.patches] == [0, 3]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("watch_test", "watched"), [(True, "test"), (False, "validation")])
+def test_the_curve_of_the_pictures_watched_says_which(watch_test: bool, watched: str) -> None:
+    _, accuracy, _ = figures.curves(run(0.5), watch_test).axes
+    assert f"this run: {watched}" in [str(line.get_label()) for line in accuracy.get_lines()]
+
+
+def test_a_figure_on_a_page_takes_the_pages_colours_and_shares_no_id() -> None:
+    first, second = (figures.svg(figures.curves(run(0.5)), name, "so & so") for name in ("a", "b"))
+    assert 'aria-label="so &amp; so"' in first
+    assert not re.search(r"#[0-9a-f]{6}", first)
+    assert "var(--ours)" in first
+    ids = [set(re.findall(r'\bid="([^"]+)"', drawn)) for drawn in (first, second)]
+    assert not ids[0] & ids[1]
+    assert set(re.findall(r"url\(#([^)]+)\)", first)) <= ids[0]

@@ -34,6 +34,17 @@ def test_several_annotators_are_one_row_and_agree_or_not(labels: Path) -> None:
     assert table["agreed"].isna().to_dict() == {"a": False, "b": True}
 
 
+def test_an_annotator_who_was_outvoted_differs(labels: Path) -> None:
+    rows = [f"a,{said},cat,cat,annotator-{number},1,0" for number, said in enumerate(("cat", "cat", "dog"))]
+    labels.write_text(HEAD + "\n".join(rows) + "\n")
+    assert labelled.beside(labelled.read(), answers(a="cat"))["differ"].tolist() == [True]
+
+
+def test_classes_that_look_like_numbers_or_nothing_are_names(labels: Path) -> None:
+    labels.write_text(HEAD + "a,1,1,,annotator-1,1,0\nb,None,None,,annotator-1,1,0\n")
+    assert labelled.read()["annotators"].tolist() == ["1", "None"]
+
+
 @pytest.mark.parametrize(
     ("row", "predicted", "differ"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -80,3 +81,16 @@ def test_all_other_weights_move_as_by_torchs_sgd() -> None:
     second.step()
     for (name, one), other in zip(muon.named_parameters(), plain.parameters(), strict=True):
         assert torch.equal(one, other) == (one.ndim != 4), name
+
+
+def test_at_the_peak_a_kernel_turns_by_muon_lr() -> None:
+    torch.manual_seed(3)
+    network = ResNet(11)
+    made = optimizer(network, tiny(muon_lr=0.02, max_lr=0.5), torch.device("cpu"))
+    before = [kernel.detach().clone() for kernel in network.parameters()]
+    for parameter in network.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    made.step()  # the optimiser's own rate is max_lr
+    pairs = zip(network.parameters(), before, strict=True)
+    turns = [((one - old).norm() / old.norm()).item() for one, old in pairs if one.ndim == 4]
+    assert np.mean(turns) == pytest.approx(0.02, rel=0.25)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, expect
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from data.pictures import CLASSES, Pictures
+from data.files import write_json
+from data.pictures import CLASSES, Pictures, picture_name
+from tests.tiny import ROOT, untrained
 from tests.train.reported import label, prepare
 from train import evaluate, page
+from train.answers import Answers
+from train.findings import About, Answered, Findings
 
 MARKUP = "<img src=x onerror=alert(1)>"  # in a file's name, and as a class of the user's own
+NAMES = ("test-00000", "test-00001", f"x{MARKUP}")  # of the pictures to label
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +34,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, few: Pictures) -> Path:
     folder = tmp_path_factory.mktemp("reported")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        prepare(few, names=("test-00000", "test-00001", f"x{MARKUP}"))
+        prepare(few, names=NAMES)
         label(
             "test-00000,frog,frog,frog,annotator-1,3.0,1\n"
             f"test-00001,{MARKUP},{MARKUP},truck,annotator-1,3.0,1\n"
@@ -31,6 +42,58 @@ def report(tmp_path_factory: pytest.TempPathFactory, few: Pictures) -> Path:
         )
         evaluate.main()
     return folder / "train/report"
+
+
+def seen(picture: Locator) -> NDArray[np.int64]:
+    """Return what a reader sees of a picture, at 32 x 32 pixels."""
+    with Image.open(io.BytesIO(picture.screenshot())) as shot:
+        return np.asarray(shot.convert("RGB").resize((32, 32), Image.Resampling.NEAREST), dtype=np.int64)
+
+
+def nearest(shown: NDArray[np.int64], few: Pictures) -> int:
+    """Return the row of the picture that is most like what is seen; its corners are rounded off."""
+    real = few.images.transpose(0, 2, 3, 1).astype(np.int64)
+    return int(np.abs(real - shown).mean(axis=(1, 2, 3)).argmin())
+
+
+def test_every_picture_shown_is_the_one_it_is_called(opened: Page, few: Pictures) -> None:
+    names = [picture_name(index) for index in few.indices.tolist()]
+    for card in opened.locator("#mistakes ~ .cards .card").all()[:4]:
+        assert names[nearest(seen(card.locator(".picture")), few)] == card.locator("p small").inner_text()
+    opened.locator(".matrix button").first.click()
+    for card in opened.locator("dialog .card").all()[:4]:
+        assert names[nearest(seen(card.locator(".picture")), few)] == card.locator("p small").inner_text()
+    opened.keyboard.press("Escape")
+    opened.get_by_label("Show all 3").check()
+    for row in opened.locator("#side-by-side tbody tr").all():
+        name = row.locator("th small").inner_text()
+        assert nearest(seen(row.locator(".picture")), few) == NAMES.index(name)
+
+
+def test_a_map_is_called_what_it_shows(opened: Page, report: Path) -> None:
+    first = pd.read_csv(report / "mistakes.csv").iloc[0]
+    card = opened.locator("#mistakes ~ .cards .card").first
+    assert card.locator("figcaption").all_inner_texts() == [f"{first['class_1']}?", f"{first['actual']}?"]
+    address = card.locator(".map").first.evaluate("one => getComputedStyle(one).backgroundImage")
+    assert address != card.locator(".picture").evaluate("one => getComputedStyle(one).backgroundImage")
+
+
+def test_a_page_with_megabytes_of_pictures_shows_them(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chromium drops the value of a style's variable beyond two megabytes, and says nothing."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(1).integers(0, 256, (800, 3, 32, 32), dtype=np.uint8)
+    labels, indices = np.arange(800, dtype=np.uint8) % 10, np.arange(800)
+    prepare(Pictures(noise, labels, indices, tuple(map(str, indices))))
+    monkeypatch.setattr(page, "CELL", 800)
+    evaluate.main()
+    assert (evaluate.REPORT / "index.html").stat().st_size > 3e6
+    opened = browser.new_page()
+    opened.goto((evaluate.REPORT / "index.html").absolute().as_uri())
+    shown = opened.locator(".card .picture").first
+    assert shown.evaluate("one => getComputedStyle(one).backgroundImage").startswith('url("data:')
+    opened.close()
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -73,6 +136,10 @@ def test_the_matrix_is_one_stop_of_the_tab_key_and_arrows_go_through_it(opened: 
     assert focused.get_attribute("data-cell") != buttons.first.get_attribute("data-cell")
     opened.keyboard.press("Enter")
     expect(opened.get_by_role("dialog")).to_be_visible()
+    opened.keyboard.press("Escape")
+    buttons.nth(7).click()
+    opened.keyboard.press("Escape")
+    assert opened.locator(".matrix button[tabindex='0']").count() == 1
 
 
 def test_labelled_pictures_show_where_somebody_differs_and_all_on_demand(opened: Page, report: Path) -> None:
@@ -100,9 +167,12 @@ def test_every_picture_has_a_name_and_every_id_is_its_own(opened: Page) -> None:
     assert set(levels[1:]) == {2}
 
 
-def test_on_a_narrow_screen_nothing_sticks_out(opened: Page) -> None:
-    opened.set_viewport_size({"width": 360, "height": 800})
-    assert opened.evaluate("document.documentElement.scrollWidth") == 360
+@pytest.mark.parametrize("width", [360, 700, 1040])
+def test_on_a_narrow_screen_nothing_sticks_out(opened: Page, width: int) -> None:
+    opened.set_viewport_size({"width": width, "height": 800})
+    assert opened.evaluate("document.documentElement.scrollWidth") == width
+    outside = "all => all.filter(one => one.scrollWidth > one.clientWidth).length"
+    assert opened.locator(".pictures").evaluate_all(outside) == 0
 
 
 def test_colours_follow_the_reader(opened: Page, request: pytest.FixtureRequest) -> None:
@@ -125,6 +195,13 @@ def test_no_labels_yet_is_said_with_the_commands(
     assert "No picture is labelled yet." in text
     assert "python -m annotate serve" in text
 
+    write_json(evaluate.LABEL_METRICS, {"pictures": 3, "labelled": 2})  # with boxes alone
+    evaluate.main()
+    assert (
+        "2 of 3 pictures are labelled, none of them with a class"
+        in (evaluate.REPORT / "index.html").read_text()
+    )
+
 
 @pytest.mark.parametrize(
     ("share", "digits", "said"),
@@ -132,3 +209,53 @@ def test_no_labels_yet_is_said_with_the_commands(
 )
 def test_shares_read_as_people_write_them(share: float, digits: int, said: str) -> None:
     assert page.percent(share, digits).replace("\N{NO-BREAK SPACE}", " ") == said
+
+
+def found(actual: Sequence[str], predicted: Sequence[str], **about: Any) -> Findings:
+    """Return findings about black pictures, each answered with 73 %."""
+    logits = torch.zeros(len(actual), len(CLASSES))
+    for row, name in enumerate(predicted):
+        logits[row, CLASSES.index(name)] = 3.2
+    names = tuple(f"test-{row:05}" for row in range(len(actual)))
+    answers = Answers(names, logits)
+    tested = Answered(np.zeros((len(actual), 32, 32, 3), np.uint8), answers)
+    result = answers.beside(dict(zip(names, actual, strict=True)))
+    assert result
+    curves = pd.DataFrame({"epoch": [1, 2], "lr": 0.1, "momentum": 0.9, "loss": 1.0, "accuracy": 0.5})
+    curves[["val_loss", "val_accuracy"]] = [[1.0, 0.75], [1.2, 0.5]]
+    said: dict[str, Any] = {"recipe": "quick", "watch_test": False, "smoothing": 0.0, "epochs": 2}
+    said |= {"full_size_epochs": 1.5, "curves": curves, "pictures": 0, "labelled": 0} | about
+    nobody = pd.DataFrame(columns=["picture", "annotators", "agreed", "cifar10", "predicted", "differ"])
+    return Findings(About(**said), untrained(), tested, result, tested, nobody, None)
+
+
+def test_the_headline_says_what_was_measured() -> None:
+    published = pd.DataFrame({"val_accuracy": [0.91, 0.9048], "val_loss": [0.3, 0.327]})
+    quick = found(["cat"] * 4, ["cat", "cat", "cat", "dog"])
+    rows = {name: (ours, theirs) for name, ours, theirs in page.headline(quick, published)}
+    space = "\N{NO-BREAK SPACE}"
+    assert rows["accuracy after the last epoch"] == (f"75.00{space}% of 4", f"90.48{space}% of 10,000")
+    assert rows["95 % confidence interval"][1] == f"89.9{space}% to 91.0{space}%"
+    assert rows["best of all epochs on the test pictures"] == ("not looked for", f"91.00{space}%")
+    assert rows["epochs' worth of full-size pictures"] == ("1.5", "2")
+    watching = page.headline(found(["cat"], ["cat"], watch_test=True), published)
+    assert watching[2][1] == f"75.00{space}%"
+
+
+def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
+    some = found(["cat", "cat", "dog", "cat"], ["cat", "dog", "dog", "dog"])
+    some.result.table["confidence"] = [0.5, 0.6, 0.7, 0.9]
+    matrix, cells = page.confusion(some, page.Gallery(some.test.images, some.top))
+    cat, dog = CLASSES.index("cat"), CLASSES.index("dog")
+    assert [round(cell["share"], 2) for cell in matrix[cat] if cell["count"]] == [0.33, 0.67]
+    opened = cells[f"{cat}-{dog}"]
+    assert opened["title"] == "2 pictures of cat, taken for dog"
+    records = page.Gallery(some.test.images, some.top)
+    assert [records.record(row)["name"] for row in some.wrong] == ["test-00003", "test-00001"]
+
+
+def test_without_a_mistake_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = page.render(found(["cat", "dog"], ["cat", "dog"]))
+    assert "There is none." in text
+    assert "nan" not in re.sub(r"data:image/webp;base64,[\w+/=]+", "", text)

@@ -14,7 +14,9 @@ from train.schedule import Schedule
 
 
 def test_the_rate_climbs_in_a_straight_line_and_the_momentum_stays() -> None:
-    recipe = climbing(tiny(momentum=0.9, momentum_at_peak=0.8), count=64, max_lr=3.0, steps=60, size=16)
+    train = tiny(momentum=0.9, momentum_at_peak=0.8, muon_lr=0.02, max_lr=0.5)
+    recipe = climbing(train, count=64, max_lr=3.0, steps=60, size=16)
+    assert recipe.muon_lr / recipe.max_lr == pytest.approx(0.02 / 0.5)
     schedule = Schedule(recipe, steps=4)
     rates = [schedule.lr(step) for step in range(60)]
     assert rates == pytest.approx([3.0 * (step + 0.5) / 60 for step in range(60)])

@@ -20,12 +20,12 @@ function card(index) {
   picture.style.setProperty("--x", shown.place % data.columns);
   picture.style.setProperty("--y", Math.floor(shown.place / data.columns));
   const answers = element("ol", "", "answers");
-  for (const [name, probability] of shown.top) {
+  for (const [name, probability, said] of shown.top) {
     const line = element("li", "", name === shown.actual ? "right" : "");
     const meter = element("meter", "");
     meter.value = probability;
     meter.setAttribute("aria-hidden", "true");
-    line.append(element("span", name), meter, element("span", `${Math.round(100 * probability)} %`));
+    line.append(element("span", name), meter, element("span", said));
     answers.append(line);
   }
   const caption = element("p", "");
@@ -59,20 +59,22 @@ function beyond(button, [down, right]) {
   }
 }
 
-buttons.forEach((button, index) => {
-  button.tabIndex = index ? -1 : 0;
+let stop = buttons[0];
+
+buttons.forEach((button) => {
+  button.tabIndex = button === stop ? 0 : -1;
+  button.addEventListener("focus", () => {
+    stop.tabIndex = -1;
+    stop = button;
+    stop.tabIndex = 0;
+  });
   button.addEventListener("click", () => open(button.dataset.cell));
   button.addEventListener("keydown", (event) => {
     const next = event.key in STEPS && beyond(button, STEPS[event.key]);
     if (!next) return;
     event.preventDefault();
-    button.tabIndex = -1;
-    next.tabIndex = 0;
     next.focus();
   });
 });
 
 cell.addEventListener("click", (event) => { if (event.target === cell) cell.close(); });
-document.getElementById("all")?.addEventListener("change", (event) => {
-  document.getElementById("side-by-side").classList.toggle("all", event.target.checked);
-});
