@@ -24,6 +24,7 @@ from PIL import Image
 from data import decode, pictures
 from data.errors import run
 from data.files import write_json
+from data.interrupt import STARTS_AGAIN
 from data.pictures import PREPARED
 from data.progress import track
 from train import looking, model
@@ -88,4 +89,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)

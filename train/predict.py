@@ -30,6 +30,7 @@ import typer
 from data import decode
 from data.errors import UserError, run
 from data.files import atomic, disk_errors
+from data.interrupt import STARTS_AGAIN
 from data.pictures import CLASSES
 from data.progress import Task, progress
 from train import finding, listing, model, regions
@@ -170,4 +171,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)
