@@ -21,7 +21,7 @@ import torch
 import typer
 from PIL import Image
 
-from data import decode, pictures
+from data import pictures
 from data.errors import run
 from data.files import write_json
 from data.interrupt import STARTS_AGAIN
@@ -79,7 +79,7 @@ def main(
     device = choose_device()
     network = model.load(device, MODEL)
     files, forward = [], []
-    with tempfile.TemporaryDirectory() as folder, decode.decoding():
+    with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder), count)
         bare(network, BATCH, device)  # warms up
         for _ in range(rounds):

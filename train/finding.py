@@ -65,6 +65,22 @@ def find(given: Iterable[str], on_list: Sequence[str] = ()) -> Iterator[str | Pr
             yield from _named(one) or _matching(one)
 
 
+def without(output: Path, found: Iterable[str | Problem]) -> Iterator[str | Problem]:
+    """Yield what was found but the file that the answers go to, which a run before may have left there."""
+    names = {output.name, Path(os.path.realpath(output)).name}
+    for one in found:
+        if isinstance(one, Problem) or Path(one).name not in names or not same(one, output):
+            yield one
+
+
+def same(name: str, output: Path) -> bool:
+    """Say whether a name leads to the file that the answers go to."""
+    try:
+        return Path(name).samefile(output)
+    except (OSError, ValueError):
+        return False
+
+
 def _named(name: str) -> Iterable[str | Problem]:
     """Return what a name leads to; nothing if there is no such file or folder."""
     if not name:
