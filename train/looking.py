@@ -162,9 +162,7 @@ def ahead(
             while waiting:
                 yield from waiting.popleft().result()
         finally:
-            closed.set()  # those that are under way
-            for task in waiting:
-                task.cancel()
+            closed.set()
 
 
 def answered(looks: Sequence[Look], network: Model, form: Form) -> Predictions:
