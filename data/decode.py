@@ -72,12 +72,12 @@ def _short(error: Exception, path: Path) -> str:
 def read(path: Path, say: Callable[[str], None] = print) -> Image.Image:
     """Decode a picture as it is shown: turned as its EXIF note says, on white, 8-bit RGB, first frame.
 
-    Says so in one line where a picture has more frames. Raises `UserError` if it cannot be decoded.
+    Says so in one line where a file has more frames or pages. Raises `UserError` if it cannot be decoded.
     """
     with opened(path) as image:
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
-            say(f"{path}: animated, {frames} frames; the first one is taken")
+            say(f"{path}: {frames} frames or pages; the first one is taken")
         return _plain(ImageOps.exif_transpose(image))
 
 

@@ -1,20 +1,23 @@
 """What a user reads when something is wrong, and how a command ends.
 
 A stage ends with `run(main)`: a `UserError` becomes two lines and exit code 1, Ctrl-C one line and exit
-code 130, a wrong option the usage and exit code 2. Anything else is a bug and keeps its traceback.
+code 130, SIGTERM 143, a wrong option the usage and exit code 2. Anything else is a bug and keeps its
+traceback.
 """
 
 from __future__ import annotations
 
 import functools
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from types import FrameType
 from typing import ParamSpec
 
 import typer
 
-from data.interrupt import MESSAGE
+from data.interrupt import GOES_ON
 
 P = ParamSpec("P")
 
@@ -42,8 +45,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known are: {', '.join(words) or 'none'}"
 
 
-def reported(command: Callable[P, None]) -> Callable[P, None]:
-    """Wrap a command so that what a user can cause ends in two lines and not in a traceback."""
+def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable[P, None]:
+    """Wrap a command so that what a user can cause ends in two lines and not in a traceback.
+
+    `interrupted` is what Ctrl-C says, one of the sentences in `data.interrupt`.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -53,14 +59,22 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            print(MESSAGE, file=sys.stderr)
+            print(interrupted, file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped
 
 
-def run(main: Callable[..., None]) -> None:
-    """Run `main` as a command line made from its signature and docstring."""
+def run(main: Callable[..., None], interrupted: str = GOES_ON) -> None:
+    """Run `main` as a command line made from its signature and docstring; SIGTERM ends it with clean-up."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(reported(main))
-    app()
+    app.command()(reported(main, interrupted))
+    before = signal.signal(signal.SIGTERM, _terminate)  # else it would leave what is half written
+    try:
+        app()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,28 +18,39 @@ from data.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a full, read-only or failing disk answers: the user's to mend, not a bug.
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES}
+# What a disk answers that is full, read-only or failing, or where a path leads nowhere: the user's to mend.
 MENDS = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
     errno.EACCES: "allow writing there",
+    errno.EPERM: "allow writing there",
     errno.EROFS: "allow writing there",
+    errno.ENOENT: "choose a folder that is there",
+    errno.ENOTDIR: "choose a path that leads through folders only",
+    errno.EEXIST: "choose a path that leads through folders only",
+    errno.EISDIR: "choose a name that no folder has",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "mend the link, or choose another name",
 }
+DISK_ERRORS = {errno.EFBIG, errno.EIO, *MENDS}
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses while `path` is written into a `UserError`."""
+def disk_errors(path: Path, kept: bool = True) -> Iterator[None]:
+    """Turn what the disk refuses while `path` is written into a `UserError`.
+
+    `kept` says that what was there before is still there, which is not so of a stream.
+    """
     try:
         yield
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
         culprit = f" at {error.filename}" if error.filename else ""
+        still = "; what was there is kept" if kept else ""
         raise UserError(
             f"{path}: cannot be written ({os.strerror(error.errno)}{culprit})",
-            f"{MENDS.get(error.errno, 'check the disk')}, then repeat the command; what was there is kept.",
+            f"{MENDS.get(error.errno, 'check the disk')}, then repeat the command{still}.",
         ) from error
 
 
@@ -46,23 +58,48 @@ def disk_errors(path: Path) -> Iterator[None]:
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, a file or folder to make; rename it if the block succeeds.
 
-    Whatever was at `path` stays until the new one is complete. Raises `UserError` if the disk is full.
+    Whatever was at `path` stays until the new one is complete; of a link, what it leads to is replaced.
+    Raises `UserError` if the disk is full, or if a file cannot be there.
     """
+    with disk_errors(path):
+        path = _target(path)
     part, old = (path.with_name(f".{path.name}.{os.getpid()}.{kind}") for kind in ("part", "old.part"))
     try:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield part
             if path.is_dir():
+                if not part.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
                 path.replace(old)  # rename() does not replace a folder that holds something
             part.replace(path)
     finally:
+        _clean_up(path, part, old)
+
+
+def _target(path: Path) -> Path:
+    """Return the path that is to be replaced. Raises `UserError` if a pipe or a device is there."""
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return target
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(f"{path}: not a regular file", "name a file, or leave --output out and redirect.")
+    return target
+
+
+def _clean_up(path: Path, part: Path, old: Path) -> None:
+    """Put the old folder back if the new one did not come; remove the rest, as far as the disk lets it."""
+    with suppress(OSError):
         if old.is_dir() and not path.exists():
             old.replace(path)
-        for left in (part, old):
+    for left in (part, old):
+        with suppress(OSError):
             if left.is_dir():
                 shutil.rmtree(left)
-        part.unlink(missing_ok=True)
+            else:
+                left.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

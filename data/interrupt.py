@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-MESSAGE = "\ninterrupted: what was finished is kept, the same command goes on from there"
+GOES_ON = "\ninterrupted: what was finished is kept, the same command goes on from there"
+STARTS_AGAIN = "\ninterrupted: no half-written file is left, the same command starts over"
+UNKNOWN = "\ninterrupted"  # before the command has said which of the two it does
 
 
 def install() -> None:
@@ -19,6 +21,6 @@ def install() -> None:
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        print(MESSAGE, file=sys.stderr)
+        print(UNKNOWN, file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)

@@ -81,7 +81,9 @@ def progress(what: str, total: float, unit: str, done: float = 0, stderr: bool =
         TextColumn("{task.percentage:.0f} %  {task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    above = not stderr or sys.stdout.isatty()  # else the bar would take the data to its own stream
+    above = not stderr or (
+        sys.stdout is not None and sys.stdout.isatty()
+    )  # else the bar would take the data to its own stream
     with Progress(*columns, console=console, transient=True, redirect_stdout=above) as bar:
         yield LiveTask(bar, what, total, unit, done)
 

@@ -34,6 +34,7 @@ from torch.utils.data import DataLoader, Dataset
 from data import params
 from data.errors import UserError, run
 from data.files import write_json
+from data.interrupt import STARTS_AGAIN
 from data.params import Train
 from train.augment import MEAN, STD, colours_first
 from train.device import autocast, choose_device, computes_bfloat16, describe, keep_large_blocks
@@ -242,4 +243,4 @@ def report(rates: dict[str, list[float]], where: str, batch: int, memory: float,
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)

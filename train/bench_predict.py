@@ -21,9 +21,10 @@ import torch
 import typer
 from PIL import Image
 
-from data import decode, pictures
+from data import pictures
 from data.errors import run
 from data.files import write_json
+from data.interrupt import STARTS_AGAIN
 from data.pictures import PREPARED
 from data.progress import track
 from train import looking, model
@@ -78,7 +79,7 @@ def main(
     device = choose_device()
     network = model.load(device, MODEL)
     files, forward = [], []
-    with tempfile.TemporaryDirectory() as folder, decode.decoding():
+    with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder), count)
         bare(network, BATCH, device)  # warms up
         for _ in range(rounds):
@@ -88,4 +89,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)

@@ -25,6 +25,7 @@ from rich.text import Text
 
 from data.errors import UserError, run
 from data.files import write_csv
+from data.interrupt import STARTS_AGAIN
 from train import forest, runs
 from train.runs import WORKSPACE, Run
 from train.significance import CONFIDENCE, LEVEL, Paired, chance, points
@@ -237,4 +238,4 @@ def closing(rows: Sequence[Row]) -> list[str]:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)

@@ -3,11 +3,13 @@
 A name is kept as it was given; a picture within a folder is called FOLDER/PATH, so that it can be opened from
 where the command was typed. Folders are walked one at a time, each with its own files first, sorted by name;
 links to folders are followed. Hidden files and what a file manager leaves behind are passed over, everything
-else in a folder is taken for a picture. Only the names of one folder are in memory at a time.
+else in a folder is taken for a picture. Only the names of one folder, or of one pattern, are in memory at a
+time. A pattern gives each file once.
 """
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +45,7 @@ def shown(text: str) -> str:
 
 def listed(source: BinaryIO) -> list[str]:
     """Return the names on a list: one a line or, as from find -print0, each ended by a zero byte."""
-    content = source.read()
+    content = source.read().removeprefix(codecs.BOM_UTF8)
     parts = content.split(b"\0") if b"\0" in content else content.splitlines()
     return [os.fsdecode(part) for part in parts if part]
 
@@ -61,6 +63,22 @@ def find(given: Iterable[str], on_list: Sequence[str] = ()) -> Iterator[str | Pr
                 yield Problem("standard input", "no name on the list")
         else:
             yield from _named(one) or _matching(one)
+
+
+def without(output: Path, found: Iterable[str | Problem]) -> Iterator[str | Problem]:
+    """Yield what was found but the file that the answers go to, which a run before may have left there."""
+    names = {output.name, Path(os.path.realpath(output)).name}
+    for one in found:
+        if isinstance(one, Problem) or Path(one).name not in names or not same(one, output):
+            yield one
+
+
+def same(name: str, output: Path) -> bool:
+    """Say whether a name leads to the file that the answers go to."""
+    try:
+        return Path(name).samefile(output)
+    except (OSError, ValueError):
+        return False
 
 
 def _named(name: str) -> Iterable[str | Problem]:
@@ -88,10 +106,21 @@ def _matching(pattern: str) -> Iterator[str | Problem]:
         return
     # pathlib's * matches hidden files as well, a shell's does not.
     names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-    for name in names:
-        yield from _named(name) or [Problem(name, "a link that leads nowhere")]
+    if "**" in Path(pattern).parts:  # what is in a folder that ** matches, it matches by itself
+        names = [name for name in names if not Path(name).is_dir()] or names
+    yield from _once(
+        one for name in names for one in _named(name) or [Problem(name, "a link that leads nowhere")]
+    )
     if not names:
         yield Problem(pattern, "no file matches this pattern")
+
+
+def _once(found: Iterable[str | Problem]) -> Iterator[str | Problem]:
+    seen: set[str | Problem] = set()
+    for one in found:
+        if one not in seen:
+            seen.add(one)
+            yield one
 
 
 def _folder(top: str) -> Iterator[str | Problem]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,17 +21,19 @@ from data import decode
 from data.errors import UserError
 from data.pictures import CLASSES
 from train import finding, reading, regions
-from train.ahead import ahead
 from train.finding import Problem
 from train.inference import answer
 from train.model import Model
 from train.regions import Region
 
 BATCH = 128  # pictures at once: more are no faster on two cores, and the first answer takes longer
-CHUNK = 16  # pictures that a thread reads at a time
+CHUNK = 4  # pictures that a thread reads at a time: handing over a task costs as much as a small picture
 AHEAD = 4 * BATCH  # pictures read before the network asks for them
 # Each may hold a picture of 89 million pixels while it is decoded: 0.4 GB, as much again while it changes.
 THREADS = min(4, os.cpu_count() or 1)
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Asked = tuple[str, "tuple[Region, ...] | None"]  # a file, and its regions; None for the picture as a whole
 
@@ -47,7 +54,6 @@ class Predictions:
     table: pd.DataFrame
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
-    files: int  # how many names or files this is about
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,18 @@ class Look:
 
 
 def about(
-    given: Sequence[str], drawn: Sequence[Region] | None, on_list: Sequence[str] = ()
+    given: Sequence[str],
+    drawn: Sequence[Region] | None,
+    on_list: Sequence[str] = (),
+    output: Path | None = None,
 ) -> Iterator[Asked | Problem]:
     """Yield each file that is meant, as a whole or, if boxes were drawn, those that have some, with them.
 
-    `on_list` is what "-" among the given names stands for.
+    `on_list` is what "-" among the given names stands for; `output` is none of them.
     """
     found = finding.find(given, on_list)
+    if output:
+        found = finding.without(output, found)
     if drawn is not None:
         yield from regions.by_picture(drawn, found)
         return
@@ -104,21 +115,54 @@ def look(asked: Asked | Problem) -> Look:
     return found
 
 
-def batches(asked: Iterable[Asked | Problem], network: Model, form: Form) -> Iterator[Predictions]:
+def batches(
+    asked: Iterable[Asked | Problem],
+    network: Model,
+    form: Form,
+    advance: Callable[[int], None] = lambda files: None,
+) -> Generator[Predictions, None, None]:
     """Yield answers as the network gives them, while other threads read what comes next.
 
-    The last ones are yielded even if they are none, so that a table has its columns. To be used within
-    `decode.decoding`.
+    The last ones are yielded even if they are none, so that a table has its columns. `advance` is called
+    with 1 for each file that was read.
     """
     looks: list[Look] = []
     size = 0
-    for one in ahead(look, asked, threads=THREADS, most=AHEAD, chunk=CHUNK):
-        looks.append(one)
-        size += max(len(one.pixels), 1)
-        if size >= BATCH:
-            yield answered(looks, network, form)
-            looks, size = [], 0
+    with decode.decoding(), closing(ahead(look, asked, threads=THREADS, most=AHEAD, chunk=CHUNK)) as read:
+        for one in read:
+            advance(1)
+            looks.append(one)
+            size += max(len(one.pixels), 1)
+            if size >= BATCH:
+                yield answered(looks, network, form)
+                looks, size = [], 0
     yield answered(looks, network, form)
+
+
+def ahead(
+    work: Callable[[T], R], items: Iterable[T], *, threads: int, most: int, chunk: int = 1
+) -> Generator[R, None, None]:
+    """Yield `work(item)` of each item, in order, done in other threads while the caller is busy.
+
+    Of results and items no more than `most` and a chunk are in memory; a thread takes `chunk` of them at a
+    time. What `work` raises is raised here. When it is closed, each thread ends after its present item.
+    """
+    pieces, closed = iter(items), threading.Event()
+
+    def each(piece: list[T]) -> list[R]:
+        return [work(item) for item in piece if not closed.is_set()]
+
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[list[R]]] = deque()
+        try:
+            while piece := list(itertools.islice(pieces, chunk)):
+                waiting.append(pool.submit(each, piece))
+                if len(waiting) * chunk >= most:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            closed.set()
 
 
 def answered(looks: Sequence[Look], network: Model, form: Form) -> Predictions:
@@ -128,7 +172,7 @@ def answered(looks: Sequence[Look], network: Model, form: Form) -> Predictions:
     table = pd.DataFrame(rows, columns=list(form.known), dtype=object).infer_objects()
     table = pd.concat([table, _columns(_probabilities(pixels, network), form)], axis=1)
     problems = tuple(problem for one in looks for problem in one.problems)
-    return Predictions(table, problems, tuple(note for one in looks for note in one.notes), len(looks))
+    return Predictions(table, problems, tuple(note for one in looks for note in one.notes))
 
 
 def _probabilities(pixels: list[reading.Pixels], network: Model) -> torch.Tensor:

@@ -18,8 +18,8 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -30,13 +30,15 @@ import typer
 from data import decode
 from data.errors import UserError, run
 from data.files import atomic, disk_errors
+from data.interrupt import STARTS_AGAIN
 from data.pictures import CLASSES
-from data.progress import Task, progress
+from data.progress import progress
 from train import finding, listing, model, regions
 from train.device import choose_device, keep_large_blocks
 from train.listing import Format
 from train.looking import Form, Predictions, about, batches, known
 from train.model import MODEL, Model
+from train.regions import Region
 
 IMAGES = "annotate/images"  # where annotate/labels/boxes.csv was drawn
 NAMED = 3  # in the last message
@@ -66,17 +68,38 @@ def predict(
     if not 1 <= top <= len(CLASSES):
         raise ValueError(f"top is {top}; expected 1 to {len(CLASSES)}")
     given = [str(one) for one in ([paths] if isinstance(paths, str | Path) else paths)]
-    drawn = regions.read(boxes) if boxes else None
-    network = network or model.load(choose_device())
-    form = Form(known(drawn), top, probabilities)
-    with decode.decoding():
-        parts = list(batches(about(given, drawn), network, form))
+    asked = Asked(given, regions.read(boxes) if boxes else None)
+    parts = list(asked.answers(network or model.load(choose_device()), top, probabilities))
     return Predictions(
         pd.concat([part.table for part in parts], ignore_index=True),
         tuple(one for part in parts for one in part.problems),
         tuple(one for part in parts for one in part.notes),
-        sum(part.files for part in parts),
     )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody wants to know about: names, the boxes drawn, what "-" stands for, where answers go."""
+
+    given: Sequence[str]
+    drawn: Sequence[Region] | None
+    on_list: Sequence[str] = ()
+    output: Path | None = None
+
+    def count(self) -> int:
+        """Return how many files, or things that are none, this leads to."""
+        return sum(1 for _ in about(self.given, self.drawn, self.on_list, self.output))
+
+    def answers(
+        self,
+        network: Model,
+        top: int,
+        probabilities: bool,
+        advance: Callable[[int], None] = lambda files: None,
+    ) -> Generator[Predictions, None, None]:
+        """Yield what the network says, batch by batch."""
+        asked = about(self.given, self.drawn, self.on_list, self.output)
+        return batches(asked, network, Form(known(self.drawn), top, probabilities), advance)
 
 
 @contextmanager
@@ -86,10 +109,38 @@ def opened(path: Path | None) -> Iterator[TextIO]:
         with atomic(path) as part, part.open("w", encoding="utf-8", errors=ESCAPED, newline="") as out:
             yield out
         return
+    if sys.stdout is None:
+        raise UserError("standard output: is closed", "open it, or name a file with --output.")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=ESCAPED)
-    with disk_errors(Path("standard output")):
+    with disk_errors(Path("standard output"), kept=False):
         yield sys.stdout
+
+
+def names_on_list(given: Sequence[str]) -> list[str]:
+    """Return the names on standard input if they are asked for. Raises `UserError` if it is closed."""
+    if finding.LIST not in given:
+        return []
+    if sys.stdin is None:
+        raise UserError("standard input: is closed", f"pipe names into it, or leave {finding.LIST} out.")
+    return finding.listed(sys.stdin.buffer)
+
+
+def spare_pictures(output: Path, names: Iterable[str]) -> None:
+    """Raise `UserError` if writing would replace a picture, or what was given as one."""
+    with disk_errors(output):
+        there = output.is_file()
+    if there and (is_picture(output) or any(finding.same(name, output) for name in names)):
+        raise UserError(f"{output}: is a picture; the answers would replace it", "name another file.")
+
+
+def is_picture(path: Path) -> bool:
+    """Say whether a file looks like a picture, without decoding it."""
+    try:
+        with decode.opened(path):
+            return True
+    except UserError:
+        return False
 
 
 @dataclass
@@ -100,7 +151,7 @@ class Tally:
     bad: int = 0
     first: list[str] = field(default_factory=list)
 
-    def follow(self, parts: Iterable[Predictions], task: Task) -> Iterator[pd.DataFrame]:
+    def follow(self, parts: Iterable[Predictions]) -> Iterator[pd.DataFrame]:
         """Pass the tables on; tell the rest on standard error."""
         for part in parts:
             for note in part.notes:
@@ -110,7 +161,6 @@ class Tally:
             self.first += [finding.shown(one.name) for one in part.problems[: NAMED - len(self.first)]]
             self.bad += len(part.problems)
             self.answers += len(part.table)
-            task.advance(part.files)
             yield part.table
 
     def end(self, what: str) -> None:
@@ -147,20 +197,22 @@ def main(
     given = paths or ([IMAGES] if boxes else [])
     if not given:
         raise typer.BadParameter("give pictures, folders, patterns, or - for a list on standard input")
-    for_people = sys.stdout.isatty() and not output and not probabilities
+    for_people = sys.stdout is not None and sys.stdout.isatty() and not output and not probabilities
     how = how or (Format.table if for_people else Format.csv)
     if probabilities and (how is Format.table or top > 1):
         raise typer.BadParameter("--probabilities goes with --format csv or json, and without --top")
+    on_list = names_on_list(given)
+    if output:
+        spare_pictures(output, [*given, *on_list])
     keep_large_blocks()
     network = model.load(choose_device(), weights)
-    on_list = finding.listed(sys.stdin.buffer) if finding.LIST in given else []
-    drawn = regions.read(boxes) if boxes else None
-    form, tally = Form(known(drawn), top, probabilities), Tally()
-    total = sum(1 for _ in about(given, drawn, on_list))
-    work = progress("predicting", total, "pictures", stderr=True)
-    with decode.decoding(), work as task, opened(output) as out:
-        tables = tally.follow(batches(about(given, drawn, on_list), network, form), task)
-        for piece in listing.write(tables, how, shutil.get_terminal_size().columns):
+    asked, tally = Asked(given, regions.read(boxes) if boxes else None, on_list, output), Tally()
+    with (
+        opened(output) as out,
+        progress("predicting", asked.count(), "pictures", stderr=True) as task,
+        closing(asked.answers(network, top, probabilities, task.advance)) as parts,
+    ):
+        for piece in listing.write(tally.follow(parts), how, shutil.get_terminal_size().columns):
             out.write(piece)
             out.flush()
     what = "boxes" if boxes else "pictures"
@@ -170,4 +222,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)

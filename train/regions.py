@@ -2,19 +2,22 @@
 
 It has to have the columns picture, x, y, width and height, in pixels of the picture as it is shown, and may
 have rotation, in degrees clockwise about the upper left corner of the box. Of a rotated box the upright one
-around it counts; what reaches over the picture's edge is cut off. A picture is named by its path, or by its
-file's name with or without the ending.
+around it counts; what reaches over the picture's edge is cut off. A picture is named by its path or by what
+that ends in, such as its file's name, each with or without the ending.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
+from pandas.errors import ParserWarning
 
 from data.errors import UserError
 from train.finding import Problem
@@ -60,11 +63,11 @@ class Region:
 def read(path: Path) -> list[Region]:
     """Read a table of boxes. Raises `UserError` if it is none."""
     try:
-        table = pd.read_csv(path, dtype={"picture": str}, keep_default_na=False, na_values=[""])
+        table = _table(path)
     except FileNotFoundError:
         hint = f'make it with "dvc repro labels"; {EXPECTED}'
         raise UserError(f"{path}: no such file", hint) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ParserWarning) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path}: not a table of boxes ({reason})", EXPECTED) from None
     lacking = [name for name in NEEDED if name not in table]
@@ -85,6 +88,20 @@ def read(path: Path) -> list[Region]:
     ]
 
 
+def _table(path: Path) -> pd.DataFrame:
+    """Read a table as it is; a row with more fields than the head is an error and not moved by one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ParserWarning)
+        return pd.read_csv(
+            path,
+            dtype={"picture": str},
+            keep_default_na=False,
+            na_values=[""],
+            index_col=False,
+            encoding="utf-8-sig",
+        )
+
+
 def by_picture(
     regions: Iterable[Region], found: Iterable[str | Problem]
 ) -> Iterator[tuple[str, tuple[Region, ...]] | Problem]:
@@ -96,16 +113,34 @@ def by_picture(
     wanted: dict[str, list[Region]] = {}
     for region in regions:
         wanted.setdefault(region.picture, []).append(region)
-    files: dict[str, list[str]] = {name: [] for name in wanted}
+    asked: dict[str, list[str]] = {}  # what the table says, by what that may mean
+    for name in wanted:
+        for meant in {os.path.normpath(name), _whole(name)}:
+            asked.setdefault(meant, []).append(name)
+    files: dict[str, dict[str, str]] = {name: {} for name in wanted}  # a file may be given twice
     for one in found:
         if isinstance(one, Problem):
             yield one
             continue
-        for name in {one, str(PurePath(one)), PurePath(one).name, PurePath(one).stem} & files.keys():
-            files[name].append(one)
+        path = _whole(one)
+        for name in (name for key in _names(path) for name in asked.get(key, ())):
+            files[name].setdefault(path, one)
     for name, boxes in wanted.items():
-        if name in files[name] or len(files[name]) == 1:
-            yield name if name in files[name] else files[name][0], tuple(boxes)
+        candidates = files[name]
+        exact = candidates.get(_whole(name))
+        if exact or len(candidates) == 1:
+            yield exact or next(iter(candidates.values())), tuple(boxes)
             continue
-        why = "no such picture" if not files[name] else f"could be of {files[name][0]} or {files[name][1]}"
+        why = f"could be of {' or '.join([*candidates.values()][:2])}" if candidates else "no such picture"
         yield from (box.problem(why) for box in boxes)
+
+
+def _whole(path: str) -> str:
+    return os.path.normpath(Path(path).absolute())
+
+
+def _names(path: str) -> set[str]:
+    """Return what a table may call a file: what its path ends in, with or without the file's own ending."""
+    parts = PurePath(path).parts
+    tails = [PurePath(*parts[start:]) for start in range(len(parts))]
+    return {str(one) for tail in tails for one in (tail, tail.with_suffix("")) if tail.name}

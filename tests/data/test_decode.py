@@ -49,7 +49,7 @@ def test_a_photograph_is_turned_as_it_is_shown(tmp_path: Path) -> None:
     assert bottom[1] > 200
 
 
-DEEP = np.array([[0, 257], [32896, 65535]], dtype=np.uint16)
+DEEP = np.array([[0, 257], [65534, 65535]], dtype=np.uint16)
 CASES = {
     "grey.png": (Image.new("L", (2, 2), 128), (128, 128, 128)),
     "cmyk.jpg": (Image.new("CMYK", (2, 2), (0, 0, 0, 0)), (255, 255, 255)),
@@ -74,7 +74,7 @@ def test_every_kind_of_pixel_becomes_8_bit_rgb(tmp_path: Path, name: str) -> Non
 
 def test_16_bits_are_scaled_and_not_cut_off(tmp_path: Path) -> None:
     Image.fromarray(DEEP).save(tmp_path / "deep.png")
-    assert np.asarray(decode.read(tmp_path / "deep.png"))[..., 0].tolist() == [[0, 1], [128, 255]]
+    assert np.asarray(decode.read(tmp_path / "deep.png"))[..., 0].tolist() == [[0, 1], [254, 255]]
 
 
 @pytest.mark.parametrize("values", [np.full((2, 2), 70_000, np.int32), np.full((2, 2), 0.5, np.float32)])
@@ -92,7 +92,31 @@ def test_of_an_animation_the_first_frame_is_taken_and_that_is_said(
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "white")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert decode.read(tmp_path / "a.gif").getpixel((0, 0)) == RED
-    assert "a.gif: animated, 3 frames; the first one is taken" in capsys.readouterr().out
+    assert "a.gif: 3 frames or pages; the first one is taken" in capsys.readouterr().out
+
+
+def test_of_several_pages_the_first_is_taken_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    pages[0].save(tmp_path / "a.tiff", save_all=True, append_images=pages[1:])
+    assert decode.read(tmp_path / "a.tiff").getpixel((0, 0)) == RED
+    assert "a.tiff: 2 frames or pages; the first one is taken" in capsys.readouterr().out
+
+
+def test_a_picture_without_pixels_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Image, "open", lambda _: Image.new("RGB", (0, 4))
+    )  # most formats refuse it themselves
+    with pytest.raises(UserError, match=r"a\.png: not a picture that can be read \(0 x 4 pixels\)"):
+        decode.read(tmp_path / "a.png")
+
+
+def test_all_formats_are_known_before_the_first_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[bool] = []
+    monkeypatch.setattr(Image, "init", lambda: called.append(True))
+    with decode.decoding():
+        assert called == [True]
 
 
 def test_a_small_file_with_a_huge_picture_is_refused_before_it_fills_memory(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from data import errors
+from data import errors, files, interrupt
 from data.errors import UserError
+from tests.tiny import ROOT
 
 
 def user_error() -> None:
@@ -48,6 +53,49 @@ def test_ctrl_c_is_one_line_and_exit_code_130(
         capsys.readouterr().err
         == "\ninterrupted: what was finished is kept, the same command goes on from there\n"
     )
+
+
+def test_a_command_that_starts_over_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stage"])
+    with pytest.raises(SystemExit) as ended:
+        errors.run(interrupted, interrupted=interrupt.STARTS_AGAIN)
+    assert ended.value.code == 130
+    said = "\ninterrupted: no half-written file is left, the same command starts over\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("stage", "starts_over"),
+    [(name, True) for name in ("predict", "bench_predict", "compare", "bench")]
+    + [(name, False) for name in ("fit", "evaluate", "trials", "range_test")],
+)
+def test_which_commands_start_over(stage: str, starts_over: bool) -> None:
+    text = (ROOT / f"train/{stage}.py").read_text()
+    assert ("run(main, interrupted=STARTS_AGAIN)" in text) is starts_over
+
+
+def test_ctrl_c_before_a_command_has_begun_promises_nothing(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import data\nraise KeyboardInterrupt\n")
+    environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    script = "import sys; sys.argv = ['-m']; import slow"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "\ninterrupted\n"
+
+
+def test_sigterm_cleans_up_and_is_exit_code_143(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def main() -> None:
+        with files.atomic(tmp_path / "p.csv") as part:
+            part.write_text("half")
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(main, monkeypatch) == 143
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_wrong_option_is_exit_code_2(

@@ -4,7 +4,10 @@ import errno
 import hashlib
 import json
 import math
+import os
 import resource
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -133,3 +136,109 @@ def test_a_folder_that_cannot_be_renamed_is_still_there(
         files.write_text(part / "new.csv", "new")
     assert (folder / "old.csv").read_text() == "old"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "p.csv"
+    link.symlink_to("disk/p.csv")
+    for content in ("new", "newer"):  # a link to nothing yet, then to a file
+        files.write_text(link, content)
+        assert (tmp_path / "disk/p.csv").read_text() == content
+    assert link.readlink() == Path("disk/p.csv")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["disk", "p.csv", "p.csv"]
+
+
+def test_a_link_to_a_folder_stays(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "disk/old.csv", "old")
+    (tmp_path / "report").symlink_to("disk")
+    with files.atomic(tmp_path / "report") as part:
+        files.write_text(part / "new.csv", "new")
+    assert (tmp_path / "report").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["new.csv"]
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(UserError, match=f"{name}: not a regular file") as caught:
+        files.write_text(tmp_path / name, "new")
+    assert "leave --output out and redirect" in caught.value.hint
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def parent_is_a_file(folder: Path) -> Path:
+    (folder / "file").write_text("old")
+    return folder / "file/p.csv"
+
+
+def parent_is_no_folder_twice(folder: Path) -> Path:
+    (folder / "file").write_text("old")
+    return folder / "file/deep/p.csv"
+
+
+def parent_is_a_dead_link(folder: Path) -> Path:
+    (folder / "link").symlink_to("nowhere")
+    return folder / "link/p.csv"
+
+
+def a_folder_that_holds_something(folder: Path) -> Path:
+    files.write_text(folder / "full/old.csv", "old")
+    return folder / "full"
+
+
+def a_link_to_itself(folder: Path) -> Path:
+    (folder / "p.csv").symlink_to("p.csv")
+    return folder / "p.csv"
+
+
+@pytest.mark.parametrize(
+    ("make", "why", "hint"),
+    [
+        (parent_is_a_file, "File exists", "leads through folders only"),
+        (parent_is_no_folder_twice, "Not a directory", "leads through folders only"),
+        (parent_is_a_dead_link, "File exists", "leads through folders only"),
+        (a_folder_that_holds_something, "Is a directory", "a name that no folder has"),
+        (a_link_to_itself, "Too many levels of symbolic links", "mend the link"),
+        (lambda folder: folder / ("a" * 300), "File name too long", "a shorter name"),
+        (lambda folder: folder / ("a" * 250), "File name too long", "a shorter name"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_the_users_to_mend(
+    tmp_path: Path, make: Callable[[Path], Path], why: str, hint: str
+) -> None:
+    path = make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError) as caught:
+        files.write_text(path, "new")
+    assert caught.value.what.startswith(f"{path}: cannot be written ({why}")
+    assert hint in caught.value.hint
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOENT])
+def test_what_a_disk_refuses_while_it_is_written(tmp_path: Path, number: int) -> None:
+    with pytest.raises(UserError, match=os.strerror(number)), files.atomic(tmp_path / "a") as part:
+        part.mkdir()
+        raise OSError(number, "refused")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clean_up_that_fails_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("shutil.rmtree", refused)
+    with pytest.raises(RuntimeError, match="the first"), files.atomic(tmp_path / "report") as part:
+        part.mkdir()
+        raise RuntimeError("the first")
+
+
+@pytest.mark.parametrize(("kept", "ends"), [(True, "; what was there is kept."), (False, "the command.")])
+def test_only_of_a_file_it_is_said_that_the_old_one_is_kept(kept: bool, ends: str) -> None:
+    with pytest.raises(UserError) as caught, files.disk_errors(Path("there"), kept):
+        raise OSError(errno.ENOSPC, "full")
+    assert caught.value.hint.startswith("free some space, then repeat the command")
+    assert caught.value.hint.endswith(ends)

@@ -33,8 +33,20 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (tmp_path / "pictures/empty").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "pictures"
+
+
+def test_folders_beside_each_other_come_in_order_each_with_those_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["top/z.png", "top/a/1.png", "top/a/deep/2.png", "top/b/0.png", "top/c/0.png"]
+    for name in reversed(names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert list(find(["top"])) == names
 
 
 def test_a_folder_is_walked_in_order_and_hidden_files_are_none(pictures: Path) -> None:
@@ -52,6 +64,16 @@ def test_a_folder_is_walked_in_order_and_hidden_files_are_none(pictures: Path) -
         (["pictures/.hidden.png"], ["pictures/.hidden.png"]),
         (["pictures/a/*"], ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]),
         (["pictures/**/[12].*"], ["pictures/a/1.jpg", "pictures/a/2.png"]),
+        (
+            ["pictures/**/*.png"],
+            sorted(f"pictures/{name}" for name in NAMES if name.endswith("g") and "1" not in name),
+        ),
+        (["pictures/a/**"], ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]),
+        (["pictures/a/**/*"], ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]),
+        (["pictures/a/**/**"], ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]),
+        (["pictures/**/deep"], ["pictures/a/deep/er/x.png"]),
+        (["pictures/a/**/"], ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"]),
+        (["pictures/a/*"] * 2, ["pictures/a/1.jpg", "pictures/a/2.png", "pictures/a/deep/er/x.png"] * 2),
         (["pictures/Ünïcode 'q\" & [bold]ra.png"], ["pictures/Ünïcode 'q\" & [bold]ra.png"]),
     ],
 )
@@ -69,7 +91,8 @@ def test_files_folders_and_patterns(pictures: Path, asked: list[str], found: lis
         ("a" * 5000, "File name too long"),
         ("pictures/empty", "pictures/empty: no picture in this folder"),
         ("pictures/*.gif", "pictures/*.gif: no file matches this pattern"),
-        ("/dev/null", "/dev/null: neither a file nor a folder"),
+        ("pipe", "pipe: neither a file nor a folder"),
+        ("pictures/empty/**", "pictures/empty/: no picture in this folder"),
         ("-", "standard input: no name on the list"),
     ],
 )
@@ -136,6 +159,7 @@ def test_a_folder_that_may_not_be_read_is_named(pictures: Path, monkeypatch: pyt
         (b"", []),
         (b"a.png\n\nb c.png\r\n", ["a.png", "b c.png"]),
         (b"new\nline.png\0b.png\0", ["new\nline.png", "b.png"]),
+        (b"\xef\xbb\xbfa.png\nb.png\n", ["a.png", "b.png"]),
         (b"\xff.png", [os.fsdecode(b"\xff.png")]),
     ],
 )

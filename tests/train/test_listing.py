@@ -71,6 +71,11 @@ def test_long_names_are_folded_and_none_is_cut() -> None:
     assert sum(line.count("x") for line in lines) == 100
 
 
+def test_a_name_has_sixteen_columns_however_narrow_the_terminal_is() -> None:
+    lines = text(Format.table, ["x" * 100], width=5).splitlines()
+    assert [line.count("x") for line in lines[1:]] == [16] * 6 + [4]
+
+
 def test_a_table_of_boxes_shows_which_and_what_was_said() -> None:
     table = pd.DataFrame(
         {"picture": ["a", "a"], "box": [1, 2], "label": ["cat", None], "x": [1.0, 2.0]}

@@ -33,6 +33,12 @@ def test_the_square_in_the_middle_is_taken() -> None:
     assert (reading.whole(image) == (0, 0, 255)).all()
 
 
+def test_a_picture_is_resized_by_lanczos_filter() -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8))
+    expected = np.asarray(image.resize((32, 32), Image.Resampling.LANCZOS))
+    assert np.array_equal(reading.whole(image), expected)
+
+
 def test_fine_detail_is_averaged_and_not_picked() -> None:
     stripes = np.zeros((320, 320, 3), np.uint8)
     stripes[:, ::2] = 255

@@ -41,6 +41,8 @@ def test_a_table_as_the_labels_have_it(tmp_path: Path) -> None:
         (b"\x89PNG\r\n\x1a\n\0\0\xff\xfe", "not a table of boxes ("),
         (b"picture,x\na,1\n", "not a table of boxes (no column y, width, height)"),
         (b'picture,x,y,width,height\n"a,1,1', "not a table of boxes ("),
+        (b"picture,x,y,width,height\na,1,1,1,1,1\n", "not a table of boxes ("),
+        (b"picture,x,y,width,height\na,1,1,1,1\nb,1,1,1,1,1\n", "not a table of boxes ("),
         (HEAD.encode(), "no box in it"),
         (b"picture,x,y,width,height\n,1,1,1,1\n", "a row names no picture"),
     ],
@@ -52,6 +54,11 @@ def test_a_file_that_is_no_table_of_boxes_is_refused(tmp_path: Path, content: by
         regions.read(path)
     assert error.value.what.startswith(f"{path}: {what}")
     assert "the columns picture, x, y, width, height" in error.value.hint
+
+
+def test_a_byte_order_mark_is_no_part_of_the_head(tmp_path: Path) -> None:
+    (tmp_path / "boxes.csv").write_bytes(b"\xef\xbb\xbfpicture,x,y,width,height\na,1,2,3,4\n")
+    assert regions.read(tmp_path / "boxes.csv")[0].picture == "a"
 
 
 def test_a_table_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
@@ -136,3 +143,30 @@ def test_the_committed_labels_columns_are_understood() -> None:
     from annotate.tables import BOXES
 
     assert set(regions.NEEDED) | set(regions.KEPT) | set(regions.NUMBERS) == set(BOXES)
+
+
+def matched(name: str, *found: str) -> list[str]:
+    """Return which file is taken for a name in the table, or what is wrong."""
+    return [
+        one.why if isinstance(one, Problem) else one[0]
+        for one in regions.by_picture([Region(1, name, {})], found)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "taken"),
+    [
+        ("a", ["n/a.png", "n/a.png"], "n/a.png"),
+        ("a.png", ["n/a.png", "./n/../n/a.png", str(Path("n/a.png").absolute())], "n/a.png"),
+        ("deep/b.png", ["n/deep/b.png", "n/b.png"], "n/deep/b.png"),
+        ("deep/b", ["n/deep/b.png", "n/b.png"], "n/deep/b.png"),
+        ("./deep//b.png", ["n/deep/b.png"], "n/deep/b.png"),
+        ("eep/b.png", ["n/deep/b.png"], "no such picture"),
+        ("b.png", ["n/b.png", "b.png"], "b.png"),  # the path itself, before what a path ends in
+        ("b.png", ["b.png", "n/b.png"], "b.png"),
+        ("../b.png", ["../b.png", "n/b.png"], "../b.png"),
+        ("b", ["n/b.png", "m/b.png", "n/b.png"], "could be of n/b.png or m/b.png"),
+    ],
+)
+def test_a_name_in_the_table_is_a_path_or_its_end(name: str, found: list[str], taken: str) -> None:
+    assert matched(name, *found) == [taken]

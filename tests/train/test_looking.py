@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.ahead import ahead
+from train.looking import ahead
 
 
 @given(st.integers(0, 60), st.integers(1, 4), st.integers(1, 20), st.integers(1, 8))
@@ -50,3 +50,26 @@ def test_what_work_raises_ends_it() -> None:
         list(ahead(work, range(1000), threads=2, most=8))
     assert len(done) < 100
     assert threading.active_count() == 1
+
+
+def test_closing_waits_for_the_item_under_way_and_not_for_its_chunk() -> None:
+    done: list[int] = []
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def work(number: int) -> int:
+        if number == 1:
+            under_way.set()
+            go_on.wait(30)
+        done.append(number)
+        return number
+
+    def interrupting() -> Iterator[int]:
+        yield from range(200)
+        under_way.wait(30)
+        threading.Timer(0.2, go_on.set).start()  # while the pool is waited for
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(ahead(work, interrupting(), threads=1, most=1000, chunk=100))
+    assert done == [0, 1]
+    assert threading.active_count() <= 2  # the timer
