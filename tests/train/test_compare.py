@@ -178,7 +178,7 @@ def test_one_run_or_none_is_compared_with_the_workspace(said: Any, repo: Path, a
     assert list(written().index) == [*(arguments or ("HEAD",)), "workspace"]
     assert "workspace: seed 3 (was 1)" in out
     assert "workspace: -2.00 points against" in out
-    assert "could be chance (p = 0.06)" in out
+    assert "could be chance (p = 0.062)" in out
     assert "Holm" not in out
     assert git(repo, "status", "--porcelain", "--", "train/compare") == ""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -40,11 +41,11 @@ def test_each_run_has_a_line_with_its_difference_and_a_curve() -> None:
     lines = [list(line.get_xdata()) for line in differences.get_lines()]  # type: ignore[arg-type]
     assert [100 * end for end in paired.interval()] in lines
     assert [15.0] in lines
-    drawn = [[list(map(float, line.get_ydata())) for line in curves.get_lines()[at::3]] for at in range(3)]
+    drawn = [[np.asarray(line.get_ydata()).tolist() for line in curves.get_lines()[at::3]] for at in range(3)]
     assert drawn[0] == [[0.2, 0.4]] * 2  # train, of those with curves
     assert [watched[0] for watched in drawn[1]] == [0.3, 0.3]
     assert drawn[2] == [[0.5]] * 2  # test
-    ends = [float(line.get_xdata()[0]) for line in curves.get_lines()[2::3]]  # type: ignore[index]
+    ends = [np.asarray(line.get_xdata()).item() for line in curves.get_lines()[2::3]]
     assert 2 < ends[0] < ends[1]  # not one on the other
 
 
