@@ -1,6 +1,6 @@
 """Runs beside each other: one table, one picture, and whether a difference is more than chance.
 
-    python -m train.compare                         # the workspace beside the last commit
+    python -m train.compare                         # the last commit and the workspace
     python -m train.compare HEAD~1 HEAD             # by git revision: the first named is the baseline
     python -m train.compare main shallow workspace  # and by the name of an experiment of `dvc exp run`
 
@@ -11,7 +11,7 @@ train/compare/compare.png.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ from data.files import write_csv
 from data.interrupt import STARTS_AGAIN
 from train import forest, runs
 from train.runs import WORKSPACE, Run
-from train.significance import CONFIDENCE, LEVEL, Paired, chance, points
+from train.significance import CONFIDENCE, LEVEL, Difference, Paired, Unpaired, chance, holm, points, unpaired
 
 FOLDER = Path("train/compare")
 LEAST = (
@@ -43,44 +43,85 @@ SHOWN = 4  # changed parameters that a line names; the table on the disk has all
 
 @dataclass(frozen=True)
 class Row:
-    """A run, and how it differs from the baseline; the baseline itself has no `paired` and no changes."""
+    """A run, and how it differs from the baseline; the baseline itself has no difference and no changes."""
 
     run: Run
-    paired: Paired | None
-    changes: dict[str, tuple[Any, Any]]  # parameter: the baseline's value and this run's
+    difference: Difference | None
+    p: float | None  # corrected for the number of runs
+    changes: list[str]
 
-    def record(self) -> dict[str, Any]:
-        """Return the row of compare.csv."""
-        of, paired = self.run, self.paired
-        low, high = paired.interval() if paired else (None, None)
-        return {
-            "run": of.name,
-            "commit": of.commit,
-            "subject": of.subject,
-            "recipe": of.recipe,
-            "pictures": of.pictures,
-            "accuracy": of.accuracy,
-            "loss": of.loss,
-            "full_size_epochs": of.full_size_epochs,
-            "shared_pictures": paired and paired.pictures,
-            "better": paired and paired.better,
-            "worse": paired and paired.worse,
-            "difference": paired and round(paired.difference, 4),
-            "low": None if low is None else round(low, 4),
-            "high": None if high is None else round(high, 4),
-            "p": paired and float(f"{paired.p:.3g}"),
-            "changes": "; ".join(_changes(self.changes)),
-            "missing": " ".join(of.missing),
-        }
+    @property
+    def paired(self) -> Paired | None:
+        """Return the difference if it rests on the same pictures."""
+        return self.difference if isinstance(self.difference, Paired) else None
+
+    def interval(self) -> tuple[float, float] | None:
+        """Return the ends of the difference's interval."""
+        if self.difference is None:
+            return None
+        low, high = self.difference.interval()
+        return round(low, 4), round(high, 4)
 
 
-def pair(baseline: Run, other: Run) -> Paired | None:
-    """Compare two runs on the test pictures that both were shown; None if a run's answers are missing.
+@dataclass(frozen=True)
+class Column:
+    """A value of a run: its name in compare.csv, its head and text in the table. None: not there."""
+
+    name: str
+    value: Callable[[Row], Any]  # None: an empty cell
+    head: str = ""
+    text: Callable[[Any], str] = str
+    words: bool = False
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    return f"{points(ends[0])} to {points(ends[1])}"
+
+
+def _chance(row: Row) -> str:
+    if row.difference is None or row.p is None:
+        return ""
+    return chance(row.p).removeprefix("p = ").removeprefix("p ") + unpaired(row.difference)
+
+
+COLUMNS = (
+    Column("run", lambda row: row.run.name, "run", words=True),
+    Column("commit", lambda row: row.run.commit, "commit", words=True),
+    Column("subject", lambda row: row.run.subject),
+    Column("recipe", lambda row: row.run.recipe, "recipe", words=True),
+    Column("pictures", lambda row: row.run.pictures, "pictures", "{:,}".format),
+    Column("accuracy", lambda row: row.run.accuracy, "accuracy", "{:.2%}".format),
+    Column("paired", lambda row: row.difference and ("yes" if row.paired else "no")),
+    Column("shared_pictures", lambda row: row.paired and row.paired.pictures),
+    Column("better", lambda row: row.paired and row.paired.better),
+    Column("worse", lambda row: row.paired and row.paired.worse),
+    Column(
+        "difference", lambda row: row.difference and round(row.difference.difference, 4), "difference", points
+    ),
+    Column("low", lambda row: (row.interval() or (None, None))[0]),
+    Column("high", lambda row: (row.interval() or (None, None))[1]),
+    Column("", Row.interval, f"{CONFIDENCE:.0%} interval", _interval),
+    Column("p", lambda row: row.difference and _rounded(row.difference.p)),
+    Column("p_corrected", lambda row: row.difference and _rounded(row.p)),
+    Column("", lambda row: row, "p", _chance),
+    Column("loss", lambda row: row.run.loss, "loss", "{:.4f}".format),
+    Column("full_size_epochs", lambda row: row.run.full_size_epochs, "epochs' worth", "{:.2f}".format),
+    Column("changes", lambda row: "; ".join(row.changes)),
+    Column("missing", lambda row: " ".join(row.run.missing)),
+)
+
+
+def _rounded(p: float | None) -> float | None:
+    return None if p is None else float(f"{p:.3g}")
+
+
+def pair(baseline: Run, other: Run) -> Difference:
+    """Compare two runs on the test pictures that both were shown; unpaired if a run's answers are missing.
 
     Raises `UserError` if they share no picture, or if a picture's class is not the same in both.
     """
     if baseline.answers is None or other.answers is None:
-        return None
+        return Unpaired((baseline.pictures, other.pictures), (baseline.right, other.right))
     both = baseline.answers.join(other.answers, how="inner", lsuffix="_baseline")
     if both.empty:
         raise UserError(
@@ -104,41 +145,49 @@ def _some(of: Run) -> str:
 
 def compare(found: Sequence[Run]) -> list[Row]:
     """Put each run beside the first."""
-    baseline = found[0]
-    rows = [Row(baseline, None, {})]
-    for other in found[1:]:
-        names = sorted(baseline.parameters.keys() | other.parameters.keys())
-        values = {name: (baseline.parameters.get(name), other.parameters.get(name)) for name in names}
-        changes = {name: (old, new) for name, (old, new) in values.items() if old != new}
-        rows.append(Row(other, pair(baseline, other), changes))
-    return rows
+    baseline, others = found[0], found[1:]
+    differences = [pair(baseline, other) for other in others]
+    corrected = holm([difference.p for difference in differences])
+    changes = [changed(baseline.parameters, other.parameters) for other in others]
+    rows = (Row(*row) for row in zip(others, differences, corrected, changes, strict=True))
+    return [Row(baseline, None, None, []), *rows]
+
+
+def changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return what is another parameter in `new` than in `old`."""
+
+    def written(value: Any) -> str:
+        return value if isinstance(value, str) else json.dumps(value, default=str)
+
+    lines = [f"{name} {written(new[name])} (new)" for name in new.keys() - old.keys()]
+    lines += [f"{name} gone (was {written(old[name])})" for name in old.keys() - new.keys()]
+    lines += [
+        f"{name} {written(new[name])} (was {written(old[name])})"
+        for name in old.keys() & new.keys()
+        if old[name] != new[name]
+    ]
+    return sorted(lines)
+
+
+def record(row: Row) -> dict[str, Any]:
+    """Return the row of compare.csv."""
+    return {column.name: column.value(row) for column in COLUMNS if column.name}
 
 
 def cells(row: Row) -> dict[str, str]:
-    """Return what the table shows of a run, by column; the difference is in percentage points."""
-    of, paired = row.run, row.paired
-    low, high = paired.interval() if paired else (0.0, 0.0)
-    return {
-        "run": of.name,
-        "commit": of.commit,
-        "recipe": of.recipe,
-        "pictures": f"{of.pictures:,}",
-        "accuracy": f"{of.accuracy:.2%}",
-        "difference": points(paired.difference) if paired else "",
-        f"{CONFIDENCE:.0%} interval": f"{points(low)} to {points(high)}" if paired else "",
-        "p": chance(paired.p).removeprefix("p = ").removeprefix("p ") if paired else "",
-        "loss": f"{of.loss:.4f}",
-        "epochs' worth": "" if of.full_size_epochs is None else f"{of.full_size_epochs:.2f}",
-    }
+    """Return what the table shows of a run, by its head; the difference is in percentage points."""
+    found = {column.head: (column.value(row), column.text) for column in COLUMNS if column.head}
+    return {head: "" if value is None else text(value) for head, (value, text) in found.items()}
 
 
 def table(rows: Sequence[Row], without: Sequence[str] = ()) -> Table:
     """Return the table that is shown, less some columns."""
     shown = Table(box=box.SIMPLE_HEAD)
     texts = [{name: text for name, text in cells(row).items() if name not in without} for row in rows]
+    words = {column.head for column in COLUMNS if column.words}
     for name in texts[0]:
-        words = name in ("run", "commit", "recipe")
-        shown.add_column(name, overflow="fold", no_wrap=name != "run", justify="left" if words else "right")
+        left = name in words
+        shown.add_column(name, overflow="fold", no_wrap=name != "run", justify="left" if left else "right")
     for found in texts:
         shown.add_row(*(Text(text) for text in found.values()))
     return shown
@@ -165,10 +214,10 @@ def _width(console: Console, shown: Table) -> int:
 def notes(rows: Sequence[Row]) -> list[str]:
     """Return what is missing, what was left out, what was changed, and for each run whether it differs."""
     baseline = rows[0].run
-    lines = [_lost(row.run) for row in rows if row.run.missing]
+    lines = [line for row in rows if row.run.missing for line in _lost(row.run)]
     for row in rows[1:]:
         if row.changes:
-            lines.append(f"{row.run.name}: {_short(_changes(row.changes))}")
+            lines.append(f"{row.run.name}: {_short(row.changes)}")
         if row.paired and not row.paired.pictures == baseline.pictures == row.run.pictures:
             lines.append(
                 f"{row.run.name}: compared on the {row.paired.pictures:,} test pictures that {baseline.name}"
@@ -177,16 +226,12 @@ def notes(rows: Sequence[Row]) -> list[str]:
     return [*lines, *(verdict(row, baseline.name) for row in rows[1:])]
 
 
-def _lost(of: Run) -> str:
-    where = "not in DVC's cache" if of.commit else "not there"
-    return f"{of.name}: {where}: {', '.join(of.missing)}; to make them: {of.again}"
-
-
-def _changes(changes: dict[str, tuple[Any, Any]]) -> list[str]:
-    def written(value: Any) -> str:
-        return value if isinstance(value, str) else json.dumps(value)
-
-    return [f"{name} {written(new)} (was {written(old)})" for name, (old, new) in changes.items()]
+def _lost(of: Run) -> list[str]:
+    files = ", ".join(of.missing)
+    if not of.commit:
+        return [f"{of.name}: not there: {files}; to make them: {of.again}"]
+    where = f"{of.name}: not in DVC's cache: {files}: of a run on another machine, or removed by dvc gc"
+    return [where, f"to make it here, and name it {of.made_as}: {of.again}"]
 
 
 def _short(changes: list[str]) -> str:
@@ -196,20 +241,21 @@ def _short(changes: list[str]) -> str:
 
 def verdict(row: Row, baseline: str) -> str:
     """Return one sentence: whether the run differs from the baseline by more than chance."""
-    if row.paired is None:
-        return f"{row.run.name}: whether it differs from {baseline} cannot be told without both runs' answers"
-    if not row.paired.better + row.paired.worse:
+    assert row.difference is not None
+    assert row.p is not None
+    if row.paired and not row.paired.better + row.paired.worse:
         return f"{row.run.name}: right on the same pictures as {baseline}, no difference"
-    size = f"{points(row.paired.difference)} points against {baseline}"
-    if row.paired.real:
-        return f"{row.run.name}: {size}, a real difference of these two networks ({chance(row.paired.p)})"
-    return f"{row.run.name}: {size} could be chance ({chance(row.paired.p)})"
+    size = f"{row.run.name}: {points(row.difference.difference)} points against {baseline}"
+    p = chance(row.p) + unpaired(row.difference)
+    return (
+        f"{size}, more than chance would explain ({p})" if row.p < LEVEL else f"{size} could be chance ({p})"
+    )
 
 
 def main(
     revisions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REV]...", help="commits, branches, tags, experiments, or workspace"),
+        typer.Argument(metavar="REV", help="commits, branches, tags, experiments, or workspace"),
     ] = None,
 ) -> None:
     """Compare runs by their test pictures; one revision, or none for HEAD, is compared with the workspace."""
@@ -218,8 +264,8 @@ def main(
         names = [*names, WORKSPACE]
     with runs.repository() as repo:
         rows = compare([runs.read(repo, name) for name in names])
-    write_csv(FOLDER / "compare.csv", pd.DataFrame([row.record() for row in rows]).convert_dtypes())
-    forest.write(FOLDER / "compare.png", [(row.run, row.paired) for row in rows])
+    write_csv(FOLDER / "compare.csv", pd.DataFrame([record(row) for row in rows]).convert_dtypes())
+    forest.write(FOLDER / "compare.png", [(row.run, row.difference, row.p) for row in rows])
     show(rows)
     print("\n".join([*notes(rows), "", *closing(rows)]))
 
@@ -227,9 +273,11 @@ def main(
 def closing(rows: Sequence[Row]) -> list[str]:
     """Return how to read the p-values, and where to look."""
     said = [f"picture   {FOLDER / 'compare.png'}, {FOLDER / 'compare.csv'}"]
-    if sum(row.paired is not None for row in rows) > 1:
+    if len(rows) > 2:
+        said.append(f"p         corrected for {len(rows) - 1} runs (Holm 1979); each interval is for itself")
+    if any(row.difference and not row.paired for row in rows):
         said.append(
-            f"p         each for itself: of {1 / LEVEL:.0f} runs that are no better, one has p < {LEVEL:.2f}"
+            "unpaired  as of different pictures: finds fewer differences than both runs' answers would"
         )
     return [
         *said,

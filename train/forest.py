@@ -16,10 +16,13 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from train import figures
 from train.figures import GREY, OURS
 from train.runs import Run
-from train.significance import CONFIDENCE, Paired, chance, points
+from train.significance import CONFIDENCE, Difference, chance, points, unpaired
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+# A run, its difference to the baseline, and that one's p; the baseline itself has neither.
+Line = tuple[Run, Difference | None, float | None]
 
 BASELINE = "#24292f"
 LONGEST = 28  # letters of a run's name that fit beside the plot
@@ -33,43 +36,43 @@ def colours(number: int) -> list[str]:
     return [BASELINE, *(to_hex(colormaps["turbo"](place / (number - 2))) for place in range(number - 1))]
 
 
-def draw(rows: Sequence[tuple[Run, Paired | None]]) -> Figure:
-    """Draw the runs, the baseline first, each with its difference to that, or None where it is not known."""
+def draw(rows: Sequence[Line]) -> Figure:
+    """Draw the runs, the baseline first, each with its difference to that."""
     figure = Figure(figsize=(13, 3.0 + 0.35 * len(rows)), layout="constrained")
     forest, curves = figure.subplots(1, 2, width_ratios=(1, 1.1))
     chosen = colours(len(rows))
-    for place, ((run, paired), colour) in enumerate(zip(rows, chosen, strict=True)):
-        _difference(forest, place, run, paired, colour)
-        _curve(curves, place, run, colour)
-    _names(forest, [run for run, _ in rows], chosen)
-    ends = [100 * abs(end) for _, paired in rows if paired for end in paired.interval()]
+    for place, (row, colour) in enumerate(zip(rows, chosen, strict=True)):
+        _difference(forest, place, row, colour)
+        _curve(curves, place, row[0], colour)
+    shown = [run for run, *_ in rows]
+    _names(forest, shown, chosen)
+    ends = [100 * abs(end) for _, found, _ in rows if found for end in found.interval()]
     bound = 1.1 * max([1.0, *ends])
     forest.axvline(0, color=GREY, linewidth=1, zorder=1)
     forest.set(title="Test accuracy less that of the baseline", xlim=(-bound, bound))
-    forest.set_xlabel(f"percentage points, {CONFIDENCE:.0%} bootstrap interval")
+    forest.set_xlabel(f"percentage points, {CONFIDENCE:.0%} interval")
     curves.set(title="Accuracy by epoch", xlabel="epoch", ylim=(0, None))
     curves.yaxis.set_major_formatter(PercentFormatter(1))
     curves.xaxis.set_major_locator(MaxNLocator(integer=True))
-    curves.legend(handles=_key(), loc="lower right", frameon=False)
+    curves.legend(handles=_key(watched(shown)), loc="lower right", frameon=False)
     for axes in (forest, curves):
         axes.grid(alpha=0.3, axis="x" if axes is forest else "both")
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def _difference(axes: Axes, place: int, run: Run, paired: Paired | None, colour: str) -> None:
+def _difference(axes: Axes, place: int, row: Line, colour: str) -> None:
     """Draw a run's difference with its interval on a line of its own, and accuracy and p beside it."""
+    run, found, p = row
     said = f"{run.accuracy:.2%}"
-    if paired:
-        low, high = (100 * bound for bound in paired.interval())
+    if found and p is not None:
+        low, high = (100 * bound for bound in found.interval())
         axes.plot([low, high], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
-        axes.plot(100 * paired.difference, place, "o", color=colour, markersize=8)
-        said += f"   {points(paired.difference)}   {chance(paired.p)}"
-    elif place == 0:
+        axes.plot(100 * found.difference, place, "o", color=colour, markersize=8)
+        said += f"   {points(found.difference)}   {chance(p)}" + unpaired(found)
+    else:
         axes.plot(0, place, "D", color=colour, markersize=7)
         said += "   the baseline"
-    else:
-        said += "   difference not known"
     axes.text(1.03, place, said, transform=axes.get_yaxis_transform(), va="center")
 
 
@@ -89,7 +92,7 @@ def shortened(name: str) -> str:
 
 
 def _curve(axes: Axes, place: int, run: Run, colour: str) -> None:
-    """Draw a run's accuracy on train and held-out pictures, and on the test pictures after its last epoch."""
+    """Draw a run's accuracy on train and watched pictures, and on the test pictures after its last epoch."""
     if run.curves is None or run.curves.empty:
         return
     epoch = run.curves["epoch"]
@@ -101,16 +104,22 @@ def _curve(axes: Axes, place: int, run: Run, colour: str) -> None:
     axes.plot(end, run.accuracy, "D", color=colour, markersize=7, markeredgecolor="white", zorder=3)
 
 
-def _key() -> list[Line2D]:
+def watched(found: Sequence[Run]) -> str:
+    """Return what the pictures are that the runs watched each epoch: a recipe may watch those of the test."""
+    kinds = {"test" if run.parameters.get("watch_test") else "validation" for run in found}
+    return " or ".join(sorted(kinds, reverse=True)) + (", each epoch" if "test" in kinds else "")
+
+
+def _key(watched: str) -> list[Line2D]:
     """Return what the kinds of line mean."""
     return [
         Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="train"),
-        Line2D([], [], color=GREY, linewidth=1.8, label="validation"),
+        Line2D([], [], color=GREY, linewidth=1.8, label=watched),
         Line2D([], [], color=GREY, linestyle="", marker="D", label="test, at the end"),
     ]
 
 
-def write(path: Path, rows: Sequence[tuple[Run, Paired | None]]) -> None:
+def write(path: Path, rows: Sequence[Line]) -> None:
     """Write the picture as PNG."""
     with warnings.catch_warnings():
         # A letter that the font lacks is drawn as a box; the table has the name.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -26,14 +28,14 @@ from scmrepo.exceptions import SCMError
 
 from data.errors import UserError
 
-ROUNDING = 1e-4  # of the metrics
+DIGITS = 4  # of the metrics
 
 WORKSPACE = "workspace"  # as DVC calls it
 LOCK, TEST, METRICS = "dvc.lock", "train/test.json", "train/metrics.json"
 PREDICTIONS, CURVES = "train/report/predictions.csv", "train/plots/curves.csv"
 MODEL = "train/model.safetensors"
 
-Read = Callable[[str], str | None]  # the content of a file, or None if it is not there
+Read = Callable[[str], bytes | None]  # the content of a file, or None if it is not there
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Run:
     curves: pd.DataFrame | None
 
     @property
+    def right(self) -> int:
+        """Return how many test pictures the network is right about."""
+        return round(self.accuracy * self.pictures)
+
+    @property
     def missing(self) -> list[str]:
         """Return the files that are not in DVC's cache."""
         pairs = ((PREDICTIONS, self.answers), (CURVES, self.curves))
@@ -60,8 +67,28 @@ class Run:
 
     @property
     def again(self) -> str:
-        """Return the command that makes the run's outputs anew."""
-        return f"git checkout {self.commit} && dvc repro" if self.commit else "dvc repro"
+        """Return the command that makes the run anew: of a commit as a branch, `made_as`, that has it here.
+
+        Weights differ from machine to machine, so that what another one's dvc.lock names is never made here.
+        The new folder shares DVC's cache, so that the runs are found beside each other, and the workspace
+        stays as it is.
+        """
+        if not self.commit:
+            return "dvc repro"
+        folder = f"../{self.made_as}"
+        steps = (
+            f"git worktree add -b {self.made_as} {folder} {self.commit}",
+            f"cd {folder}",
+            'dvc cache dir --local "$OLDPWD/.dvc/cache"',
+            "dvc repro",
+            f"git commit --allow-empty -am {self.made_as}",
+        )
+        return f"({' && '.join(steps)})"
+
+    @property
+    def made_as(self) -> str:
+        """Return the name that the run gets where it is made anew."""
+        return f"here-{self.commit}"
 
 
 def repository() -> Repo:
@@ -78,8 +105,8 @@ def repository() -> Repo:
 def read(repo: Repo, name: str) -> Run:
     """Return the run of that name. Raises `UserError` if there is none, or its files do not fit together."""
     if name == WORKSPACE:
-        return _run(name, "", "", lambda path: Path(path).read_text() if Path(path).is_file() else None)
-    if not name:  # which DVC takes for HEAD
+        return _run(name, "", "", _file)
+    if not name or not _utf8(name):  # the first DVC takes for HEAD, the second git cannot
         raise _unknown(repo, name)
     try:
         sha = resolve_rev(
@@ -98,20 +125,36 @@ def read(repo: Repo, name: str) -> Run:
 def _unknown(repo: Repo, name: str) -> UserError:
     # Experiments lie in refs/exps/<two digits>/<38 digits>/<name>.
     known = [ref.split("/", 4 if ref.startswith("refs/exps/") else 2)[-1] for ref in repo.scm.iter_refs()]
-    near = get_close_matches(name, [*known, WORKSPACE], n=1)
-    listed = '"git log --oneline" and "dvc exp list --all-commits" name them.'
-    return UserError(
-        f"{name!r} is no git revision and no experiment", f"did you mean {near[0]}?" if near else listed
-    )
+    base = re.split(r"[~^]|@\{", name)[0]
+    near = get_close_matches(base, [*known, WORKSPACE], n=1)
+    hint = '"git log --oneline" and "dvc exp list --all-commits" name them.'
+    if base != name and (base in ("@", *known) or re.fullmatch("[0-9a-f]{4,40}", base)):
+        hint = (
+            'the history is shorter, or this clone has only its end: "git fetch --unshallow" gets the rest.'
+        )
+    elif near:
+        hint = f"did you mean {near[0]}?"
+    return UserError(f"{name!r} is no git revision and no experiment", hint)
+
+
+def _utf8(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _file(path: str) -> bytes | None:
+    return Path(path).read_bytes() if Path(path).is_file() else None
 
 
 def _reader(repo: Repo) -> Read:
     """Return how a file of a commit is read, from git or from DVC's cache."""
     files = DVCFileSystem(repo)
 
-    def reading(path: str) -> str | None:
+    def reading(path: str) -> bytes | None:
         try:
-            return str(files.read_text(path, encoding="utf-8"))
+            return bytes(files.read_bytes(path))
         except (OSError, DvcException, DataIndexError):
             return None
 
@@ -121,13 +164,15 @@ def _reader(repo: Repo) -> Read:
 def _run(name: str, commit: str, subject: str, reading: Read) -> Run:
     test, metrics = _json(reading, name, TEST), _json(reading, name, METRICS)
     recipe, parameters = _locked(reading, name)
-    try:
-        pictures, accuracy, loss = int(test["pictures"]), float(test["accuracy"]), float(test["loss"])
-        epochs = metrics.get("full_size_epochs")
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{name}: {TEST} is not a run's metrics ({error})", _other(name)) from None
-    answers = _answers(reading, name, accuracy)
-    curves = _table(reading, name, CURVES, ["epoch", "accuracy", "val_accuracy"])
+    accuracy, loss = (_number(test, name, TEST, key) for key in ("accuracy", "loss"))
+    pictures = int(_number(test, name, TEST, "pictures"))
+    if pictures < 1 or not 0 <= accuracy <= 1:
+        what = f"an accuracy of {accuracy} of {pictures} pictures"
+        raise UserError(f"{name}: {TEST} is not a run's metrics ({what})", _other(name))
+    old = metrics.get("full_size_epochs") is None
+    epochs = None if old else _number(metrics, name, METRICS, "full_size_epochs")
+    answers = _answers(reading, name, pictures, accuracy)
+    curves = _table(reading, name, CURVES, ["epoch", "accuracy", "val_accuracy"], float)
     return Run(name, commit, subject, recipe, parameters, pictures, accuracy, loss, epochs, answers, curves)
 
 
@@ -141,52 +186,77 @@ def _without(name: str, path: str) -> UserError:
     return UserError(f"{name} has no {path}: the pipeline was not run to its end there", _other(name))
 
 
-def _json(reading: Read, name: str, path: str) -> Any:
+def _text(reading: Read, name: str, path: str) -> str | None:
     content = reading(path)
+    try:
+        return None if content is None else content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: {path} is no text in UTF-8 ({error})", _other(name)) from None
+
+
+def _json(reading: Read, name: str, path: str) -> dict[str, Any]:
+    content = _text(reading, name, path)
     if content is None:
         raise _without(name, path)
     try:
-        return json.loads(content)
-    except ValueError as error:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{name}: {path} is no JSON ({error})", _other(name)) from None
+    if isinstance(found, dict):
+        return found
+    raise UserError(f"{name}: {path} is not a run's metrics ({content.strip()[:20]})", _other(name))
+
+
+def _number(table: dict[str, Any], name: str, path: str, key: str) -> float:
+    value = table.get(key)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf:
+        return value
+    what = f"{key} is {json.dumps(value)[:20]}, not a number" if key in table else f"without {key}"
+    raise UserError(f"{name}: {path} is not a run's metrics ({what})", _other(name))
 
 
 def _locked(reading: Read, name: str) -> tuple[str, dict[str, Any]]:
     """Return recipe and parameters that a run was made with: params.yaml may have been changed since."""
     try:
-        stages = YAML(typ="safe").load(reading(LOCK) or "")["stages"]
+        stages = YAML(typ="safe").load(_text(reading, name, LOCK) or "")["stages"]
         trained, tested = stages["train"], stages["evaluate"]
         ((key, parameters),) = trained["params"]["params.yaml"].items()
         made = next(out["md5"] for out in trained["outs"] if out["path"] == MODEL)
         shown = next(dep["md5"] for dep in tested["deps"] if dep["path"] == MODEL)
+        recipe, parameters = str(key.split(".")[1]), {str(each): parameters[each] for each in parameters}
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError, StopIteration):
         what = f"{name}: {LOCK} has no whole run of the stages train and evaluate"
         raise UserError(what, _other(name)) from None
     if made != shown:
         raise UserError(f"{name}: {TEST} is about another network than the one trained last", _other(name))
-    return key.split(".")[1], parameters
+    return recipe, parameters
 
 
-def _table(reading: Read, name: str, path: str, columns: list[str]) -> pd.DataFrame | None:
-    content = reading(path)
+def _table(reading: Read, name: str, path: str, columns: list[str], kind: type) -> pd.DataFrame | None:
+    content = _text(reading, name, path)
     if content is None:
         return None
     try:
-        return pd.read_csv(io.StringIO(content), usecols=columns)[columns]
+        return pd.read_csv(io.StringIO(content), usecols=columns, dtype=kind)[columns]
     except ValueError as error:
         what = f"{name}: {path} is not the table it should be ({error})"
         raise UserError(what, _other(name)) from None
 
 
-def _answers(reading: Read, name: str, accuracy: float) -> pd.DataFrame | None:
-    """Return a row a picture. Raises `UserError` if they are not those that have this accuracy."""
-    table = _table(reading, name, PREDICTIONS, ["picture", "actual", "predicted"])
+def _answers(reading: Read, name: str, pictures: int, accuracy: float) -> pd.DataFrame | None:
+    """Return a row a picture. Raises `UserError` if they are not those that the metrics speak of."""
+    table = _table(reading, name, PREDICTIONS, ["picture", "actual", "predicted"], str)
     if table is None:
         return None
     right = table["actual"] == table["predicted"]
-    if not table["picture"].is_unique or not abs(right.mean() - accuracy) <= ROUNDING:
+    if not table["picture"].is_unique:
+        again = table["picture"][table["picture"].duplicated()].iloc[0]
+        raise UserError(f"{name}: {PREDICTIONS} has the picture {again} twice", _other(name))
+    share = round(int(right.sum()) / max(1, len(table)), DIGITS)
+    if (len(table), share) != (pictures, accuracy):
         raise UserError(
-            f"{name}: {PREDICTIONS} does not give the accuracy in {TEST}, {accuracy}: not of one run",
+            f"{name}: {PREDICTIONS} and {TEST} are not of one run: accuracy {share} of {len(table):,}"
+            f" pictures in one, {accuracy} of {pictures:,} in the other",
             _other(name),
         )
     return table.assign(right=right).set_index("picture")[["actual", "right"]]

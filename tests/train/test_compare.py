@@ -20,6 +20,8 @@ from tests.clones import commit, dvc, environment
 from tests.tiny import ROOT, TINY, write_params
 from train import compare
 from train.compare import FOLDER
+from train.runs import Run
+from train.significance import Paired
 
 # A pipeline whose stages write what is asked of them: the files of a run without its minutes.
 PIPELINE = """
@@ -155,10 +157,13 @@ def test_runs_by_tag_experiment_and_workspace(said: Any) -> None:
     assert list(table["difference"]) == ["", "0.15", "-0.2", "0.0"]
     assert list(table["better"]) == ["", "30", "0", "0"]
     assert table["changes"]["better"] == "max_lr 0.2 (was 0.4)"
-    assert "better: +15.00 points against base, a real difference of these two networks (p < 0.0001)" in out
-    assert "shallow: -20.00 points against base, a real difference" in out
+    assert "better: +15.00 points against base, more than chance would explain (p < 0.0001)" in out
+    assert "shallow: -20.00 points against base, more than chance" in out
     assert "workspace: right on the same pictures as base, no difference" in out
-    assert "of 20 runs that are no better, one has p < 0.05" in out
+    assert "corrected for 3 runs (Holm 1979)" in out
+    assert "unpaired" not in out
+    assert list(table["paired"]) == ["", "yes", "yes", "yes"]
+    assert float(table["p_corrected"]["better"]) == pytest.approx(2 * float(table["p"]["better"]), rel=0.01)
     low, high = float(table["low"]["better"]), float(table["high"]["better"])
     assert 0 < low < 0.15 < high
     assert matplotlib.image.imread(FOLDER / "compare.png").shape[1] > 1000
@@ -173,7 +178,8 @@ def test_one_run_or_none_is_compared_with_the_workspace(said: Any, repo: Path, a
     assert list(written().index) == [*(arguments or ("HEAD",)), "workspace"]
     assert "workspace: seed 3 (was 1)" in out
     assert "workspace: -2.00 points against" in out
-    assert "could be chance (p = 0.12)" in out
+    assert "could be chance (p = 0.062)" in out
+    assert "Holm" not in out
     assert git(repo, "status", "--porcelain", "--", "train/compare") == ""
 
 
@@ -209,6 +215,10 @@ def test_names_are_no_markup(said: Any, repo: Path) -> None:
         (["nope"], "'nope' is no git revision and no experiment", '"git log --oneline" and "dvc exp list'),
         (["bettr"], "'bettr' is no git revision and no experiment", "did you mean better?"),
         (["shalow"], "'shalow' is no git revision and no experiment", "did you mean shallow?"),
+        (["HEAD~500"], "'HEAD~500' is no git revision", "the history is shorter, or this clone has only"),
+        (["@^2"], "'@^2' is no git revision", "the history is shorter"),
+        (["bettr~1"], "'bettr~1' is no git revision", "did you mean better?"),
+        (["\udcff"], "'\\udcff' is no git revision and no experiment", '"git log --oneline" and'),
         (["base:train"], "'base:train' is no git revision", ""),
         ([""], "'' is no git revision", ""),
         (
@@ -261,27 +271,65 @@ def test_outputs_that_are_not_in_the_cache_are_named_and_the_metrics_shown(
     assert code == 0, out
     for name in ("base", "better"):
         sha = git(repo, "rev-parse", "--short=7", name).strip()
-        assert f"{name}: not in DVC's cache: {files}; to make them: git checkout {sha} && dvc repro" in out
+        assert f"{name}: not in DVC's cache: {files}: of a run on another machine, or removed by" in out
+        assert f"name it here-{sha}: (git worktree add -b here-{sha} ../here-{sha} {sha} && cd" in out
     assert "75.00%" in out
-    assert "better: whether it differs from base cannot be told without both runs' answers" in out
+    assert "better: +15.00 points against base, more than chance would explain (p = 0.003, unpaired)" in out
+    assert "unpaired  as of different pictures" in out
+    assert written()["paired"]["better"] == "no"
     assert written()["missing"]["better"] == files.replace(",", "")
-    assert written()["p"]["better"] == ""
+
+
+def test_the_command_that_makes_a_run_anew_does_so_beside_changes(said: Any, repo: Path) -> None:
+    lose("")
+    (repo / "train/report").rename(repo / "lost")
+    params(repo, {"max_lr": 0.1}, wrong=30)
+    dvc(repo, "repro")
+    command = re.search(r"to make it here, and name it (here-\w+): (.*)", said("better")[1])
+    assert command
+    who = {f"GIT_{role}_{what}": "test" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    subprocess.run(["bash", "-c", command[2]], cwd=repo, env=environment() | who, check=True)
+    code, out = said(command[1], "workspace")
+    assert code == 0, out
+    assert "workspace: -5.00 points against here-" in out
+    assert "unpaired" not in out
 
 
 def change(path: str, old: str, new: str) -> None:
     text = Path(path).read_text()
     assert old in text
-    Path(path).write_text(text.replace(old, new, 1))
+    Path(path).write_text(text.replace(old, new, 1), errors="surrogateescape")
+
+
+ONE_RUN = "train/report/predictions.csv and train/test.json are not of one run:"
+NOTHING = "recipes.quick.train: null\n      other.yaml:\n        other:"
 
 
 @pytest.mark.parametrize(
     ("path", "old", "new", "error"),
     [
         ("train/test.json", "{", "<<<<<<< HEAD", "train/test.json is no JSON"),
-        ("train/test.json", '"loss"', '"lost"', "train/test.json is not a run's metrics ('loss')"),
-        ("train/test.json", "0.6", "0.7", "train/report/predictions.csv does not give the accuracy in"),
+        ("train/test.json", '"loss"', '"lost"', "train/test.json is not a run's metrics (without loss)"),
+        ("train/test.json", "200", '"many"', "train/test.json is not a run's metrics (pictures is"),
+        ("train/test.json", "1.5", "NaN", "train/test.json is not a run's metrics (loss is NaN, not a"),
+        ("train/test.json", "0.6", "6", "train/test.json is not a run's metrics (an accuracy of 6 of 200"),
+        ("train/test.json", "{", "{\udcff", "train/test.json is no text in UTF-8"),
+        ("train/metrics.json", "1.25", '"x"', "train/metrics.json is not a run's metrics (full_size_epochs"),
+        ("train/metrics.json", "{", "[]{", "train/metrics.json is no JSON"),
+        (
+            "train/metrics.json",
+            '{"epochs": 2, "full_size_epochs": 1.25}',
+            "[]",
+            "train/metrics.json is not a",
+        ),
+        ("train/test.json", "0.6", "0.7", f"{ONE_RUN} accuracy 0.6 of 200 pictures in one, 0.7 of 200"),
+        ("train/test.json", "0.6", "0.60006", f"{ONE_RUN} accuracy 0.6 of 200 pictures in one, 0.60006"),
+        ("train/test.json", "200", "400", f"{ONE_RUN} accuracy 0.6 of 200 pictures in one, 0.6 of 400"),
         ("train/report/predictions.csv", "picture", "name", "train/report/predictions.csv is not the table"),
-        ("train/report/predictions.csv", "test-00001", "test-00000", "train/report/predictions.csv does not"),
+        ("train/report/predictions.csv", "test-00001", "test-00000", "train/report/predictions.csv has the"),
+        ("train/plots/curves.csv", "0.3", "x", "train/plots/curves.csv is not the table it should be"),
+        ("dvc.lock", "recipes.quick.train", "train", "dvc.lock has no whole run of the stages train and"),
+        ("dvc.lock", "recipes.quick.train:", NOTHING, "dvc.lock has no whole run of the stages train and"),
         ("train/plots/curves.csv", "epoch", "round", "train/plots/curves.csv is not the table it should be"),
         ("dvc.lock", "stages:", "<<<<<<< HEAD\nstages:", "dvc.lock has no whole run of the stages train and"),
         ("dvc.lock", "  evaluate:", "  evaluated:", "dvc.lock has no whole run of the stages train and"),
@@ -328,6 +376,28 @@ def test_a_folder_that_is_no_repository(said: Any, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path / "plain")
     code, out = said("HEAD")
     assert (code, out.splitlines()[0]) == (1, "error: this folder is no git repository with DVC in it")
+
+
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [(0.04, "more than chance would explain (p = 0.040)"), (0.06, "could be chance (p = 0.060)")],
+)
+def test_the_verdict_goes_by_the_corrected_p(p: float, said: str) -> None:
+    run = Run("b", "", "", "quick", {}, 100, 0.5, 1.0, None, None, None)
+    row = compare.Row(run, Paired(100, 20, 5), p, [])
+    assert compare.verdict(row, "a") == f"b: +15.00 points against a{', ' if p < 0.05 else ' '}{said}"
+
+
+def test_a_parameter_that_one_run_alone_has_is_new_or_gone() -> None:
+    old, new = {"a": None, "b": 1, "c": 2, "d": "x"}, {"a": None, "b": 3, "d": "y", "e": 0.1}
+    assert compare.changed(old, new) == ["b 3 (was 1)", "c gone (was 2)", "d y (was x)", "e 0.1 (new)"]
+
+
+def test_the_help_names_the_argument(said: Any) -> None:
+    code, out = said("--help")
+    assert code == 0
+    assert "[REV]..." in out
+    assert "[[REV]" not in out
 
 
 def test_many_runs_and_the_same_one_twice(said: Any) -> None:

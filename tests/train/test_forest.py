@@ -1,33 +1,72 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from train import forest
 from train.runs import Run
-from train.significance import Paired
+from train.significance import Paired, Unpaired
 
 
-def run(name: str, curves: bool = True) -> Run:
+def run(name: str, curves: bool = True, watch_test: bool = False) -> Run:
     """Return a run of two epochs, the second without a validation."""
     table = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.2, 0.4], "val_accuracy": [0.3, None]})
-    return Run(name, "1234567", "", "quick", {}, 100, 0.5, 1.0, 2.0, None, table if curves else None)
+    return Run(
+        name,
+        "1234567",
+        "",
+        "quick",
+        {"watch_test": watch_test},
+        100,
+        0.5,
+        1.0,
+        2.0,
+        None,
+        table if curves else None,
+    )
 
 
 def test_each_run_has_a_line_with_its_difference_and_a_curve() -> None:
     paired = Paired(100, 20, 5)
-    differences, curves = forest.draw([(run("a"), None), (run("b"), paired), (run("c", False), None)]).axes
+    differences, curves = forest.draw(
+        [(run("a"), None, None), (run("b"), paired, 0.004), (run("c", False), Unpaired((9, 9), (4, 5)), 0.6)]
+    ).axes
     said = [text.get_text() for text in differences.texts]
-    assert said == ["50.00%   the baseline", "50.00%   +15.00   p = 0.004", "50.00%   difference not known"]
+    assert said == [
+        "50.00%   the baseline",
+        "50.00%   +15.00   p = 0.004",
+        "50.00%   +11.11   p = 0.60, unpaired",
+    ]
     lines = [list(line.get_xdata()) for line in differences.get_lines()]  # type: ignore[arg-type]
     assert [100 * end for end in paired.interval()] in lines
     assert [15.0] in lines
-    assert len(curves.get_lines()) == 2 * 3  # train, validation and test of those with curves
+    drawn = [[np.asarray(line.get_ydata()).tolist() for line in curves.get_lines()[at::3]] for at in range(3)]
+    assert drawn[0] == [[0.2, 0.4]] * 2  # train, of those with curves
+    assert [watched[0] for watched in drawn[1]] == [0.3, 0.3]
+    assert drawn[2] == [[0.5]] * 2  # test
+    ends = [np.asarray(line.get_xdata()).item() for line in curves.get_lines()[2::3]]
+    assert 2 < ends[0] < ends[1]  # not one on the other
+
+
+@pytest.mark.parametrize(
+    ("watching", "label"),
+    [
+        ([False, False], "validation"),
+        ([True], "test, each epoch"),
+        ([True, False], "validation or test, each epoch"),
+    ],
+)
+def test_the_key_says_which_pictures_were_watched(watching: list[bool], label: str) -> None:
+    shown = [(run("a", watch_test=watch_test), None, None) for watch_test in watching]
+    legend = forest.draw(shown).axes[1].get_legend()
+    assert legend
+    assert [text.get_text() for text in legend.get_texts()] == ["train", label, "test, at the end"]
 
 
 def test_names_are_drawn_as_they_are_or_cut() -> None:
     names = ["$x_2$", "_hidden", "x" * 100]
-    differences = forest.draw([(run(name), None) for name in names]).axes[0]
+    differences = forest.draw([(run(name), None, None) for name in names]).axes[0]
     labels = differences.get_yticklabels()
     assert [label.get_text().split("\n")[0] for label in labels] == ["$x_2$", "_hidden", "x" * 27 + "…"]
     assert not any(label.get_parse_math() for label in labels)
