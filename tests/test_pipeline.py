@@ -95,7 +95,7 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     # The labels themselves are in git.
     assert ran(said) == ["check", "sample", "labels", "prepare", "train", "evaluate"]
     assert "labelled  " in said
-    assert "next      look into train/report/" in said
+    assert "next      open train/report/index.html" in said
     assert (clone / "train/model.safetensors").exists()
     assert subprocess.check_output(["git", "status", "--porcelain", "annotate"], cwd=clone, text=True) == ""
 
@@ -183,7 +183,7 @@ def test_ctrl_c_leaves_nothing_half_written(
 
 def prepared(folder: Path, out: str) -> None:
     """Fill a folder with what the stages read, as far as the repository has it, without one output."""
-    for name in ("annotate", "data/sample", "params.yaml", "train/published.csv"):
+    for name in ("annotate", "data/sample", "params.yaml", "train/metrics.json", "train/published.csv"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
@@ -191,6 +191,8 @@ def prepared(folder: Path, out: str) -> None:
     few.save(folder / "data/cifar10/test.safetensors")
     few.table("test").to_csv(folder / "data/cifar10/index.csv", index=False)
     model.write(untrained(), folder / "train/model.safetensors")
+    (folder / "train/plots").mkdir()
+    shutil.copy(ROOT / "train/reference/fast/curves.csv", folder / "train/plots/curves.csv")
     (folder / "annotate/images").mkdir(exist_ok=True)
     Image.new("RGB", (32, 32)).save(folder / "annotate/images/test-00000.png")
     (folder / "annotate/labels").mkdir(exist_ok=True)

@@ -16,6 +16,7 @@ one for each class. From Python: `predict`.
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -114,7 +115,14 @@ def opened(path: Path | None) -> Iterator[TextIO]:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=ESCAPED)
     with disk_errors(Path("standard output"), kept=False):
-        yield sys.stdout
+        try:
+            yield sys.stdout
+        except OSError:
+            # What is left in the buffer would fail once more when Python ends, with an exit code of its own.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.close(nowhere)
+            raise
 
 
 def names_on_list(given: Sequence[str]) -> list[str]:
@@ -208,8 +216,8 @@ def main(
     network = model.load(choose_device(), weights)
     asked, tally = Asked(given, regions.read(boxes) if boxes else None, on_list, output), Tally()
     with (
-        opened(output) as out,
         progress("predicting", asked.count(), "pictures", stderr=True) as task,
+        opened(output) as out,  # after the bar, which on a terminal keeps what is printed out of its line
         closing(asked.answers(network, top, probabilities, task.advance)) as parts,
     ):
         for piece in listing.write(tally.follow(parts), how, shutil.get_terminal_size().columns):

@@ -63,7 +63,7 @@ WRONG = {
     "a string that other YAML readers take for a number": (
         change("weight_decay: 0.0005", "weight_decay: '5e-4'"),
         "recipes.quick.train.weight_decay is '5e-4'; expected a valid number",
-        "on the weights",
+        "on weights: of all layers",
     ),
     "not among the choices": (
         change("flip: alternating", "flip: sometimes"),
