@@ -112,14 +112,15 @@ def main() -> None:
     tasks = about_tasks(network, device)
     known: dict[str, str] = dict(table.dropna(subset="agreed")[["picture", "agreed"]].itertuples(index=False))
     labels = tasks.answers.beside({name: label for name, label in known.items() if label in CLASSES})
-    beside = labelled.beside(table, tasks.answers.table())
+    guesses = tasks.answers.table()
+    beside = labelled.beside(table, guesses)
     found = Findings(told, network, test, result, tasks, beside, labels)
     # Without labels 0 pictures and no accuracy: no number is better than a made-up one.
     about_labels = labels.metrics() if labels else {"pictures": 0}
     about_labels["other_classes"] = sum(label not in CLASSES for label in known.values())
     with atomic(REPORT) as folder:
         reporting.write(folder, found)
-        prefill = tasks.answers.table().assign(model=digest(model.MODEL, "sha256")[:12])
+        prefill = guesses.assign(model=digest(model.MODEL, "sha256")[:12])
         write_csv(folder / "task_predictions.csv", prefill)
         probabilities = pd.concat([test.answers.probabilities(), tasks.answers.probabilities()])
         write_csv(

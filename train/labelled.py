@@ -16,7 +16,6 @@ LABELS = Path("annotate/labels/labels.csv")
 # Who names a class, by column of the table, as a reader calls them.
 VOICES = {"agreed": "annotators", "predicted": "model", "cifar10": "CIFAR-10"}
 
-
 # Names of classes are people's own: `1` and `None` are such.
 NAMES: Any = {"dtype": dict.fromkeys(("picture", "class", "agreed", "cifar10"), str)}
 NAMES |= {"keep_default_na": False, "na_values": [""]}

@@ -185,7 +185,8 @@ def _probabilities(pixels: list[reading.Pixels], network: Model) -> torch.Tensor
 
 
 def _columns(probabilities: torch.Tensor, form: Form) -> pd.DataFrame:
-    shares, places = probabilities.topk(form.top)
+    # Stable, as in train/answers.py: of equally likely classes the first counts, here and in the report.
+    shares, places = probabilities.sort(dim=1, descending=True, stable=True)
     columns: dict[str, Any] = {}
     for rank in range(form.top):
         ending = f"_{rank + 1}" if rank else ""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from data.pictures import CLASSES
-from train import figures
+from train import attention, figures
 from train.findings import SHOWN, Findings
 from train.mosaic import COLUMNS, Mosaic
 
@@ -137,7 +137,7 @@ def mistakes(found: Findings, gallery: Gallery) -> tuple[list[dict[str, Any]], M
 
     The first map is of the class that was named, the second of the actual one.
     """
-    records, mosaic = [gallery.record(row) for row in found.wrong[:SHOWN]], Mosaic(64)
+    records, mosaic = [gallery.record(row) for row in found.wrong[:SHOWN]], Mosaic(attention.SIDE)
     for record, pair in zip(records, found.maps, strict=True):
         record["maps"] = [mosaic.add(each) for each in pair]
     return records, mosaic

@@ -21,7 +21,6 @@ from scipy import stats
 CONFIDENCE = 0.95
 LEVEL = 1 - CONFIDENCE  # of p: a rarer difference is called more than chance would explain
 
-
 _BELOW, _AT = stats.binom.cdf, stats.binom.pmf
 
 
