@@ -102,6 +102,10 @@ class Train(_Group):
             f"depth is {self.depth}; expected 9 n + 2, as 11, 20, 29, 38, 47, 56, 110": (self.depth - 2) % 9,
             f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected at most epochs, "
             f"{self.epochs}": self.rise_epochs + self.fall_epochs > self.epochs,
+            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected epochs, "
+            f"{self.epochs}, where final_lr is 0: nothing is learned after the fall": (
+                not self.final_lr and self.rise_epochs + self.fall_epochs < 0.99 * self.epochs
+            ),
             f"progressive has {self.small_epochs} epochs; expected at most epochs, {self.epochs}": (
                 self.small_epochs > self.epochs
             ),

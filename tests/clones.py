@@ -33,6 +33,15 @@ def commit(folder: Path) -> None:
         subprocess.run(["git", *command], cwd=folder, check=True)
 
 
+def with_environment(folder: Path) -> None:
+    """Give a clone the environment of the tests as the one that the Makefile makes."""
+    (folder / ".venv").mkdir(exist_ok=True)
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        if not (folder / ".venv" / name).exists():
+            (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (folder / ".venv/ready").touch()
+
+
 def environment() -> dict[str, str]:
     """Return the environment of a user: `python` is the one with the packages, no Label Studio is known."""
     kept = {

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from data import embed, errors, sample
 from tests.clones import dvc, environment, ran
-from tests.tiny import ROOT, TINY, untrained, write_params
+from tests.tiny import BRIEF, ROOT, TINY, untrained, write_params
 from train import model
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -90,7 +90,7 @@ def test_the_lock_is_current(clone: Path) -> None:
 
 
 def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
-    write_params(clone, **TINY)
+    write_params(clone, **BRIEF)
     said = dvc(clone, "repro")
     # The labels themselves are in git.
     assert ran(said) == ["check", "sample", "labels", "prepare", "train", "evaluate"]
@@ -103,22 +103,22 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     assert set(shown) == {"annotate/metrics.json", "train/metrics.json", "train/test.json"}
 
     assert ran(dvc(clone, "repro")) == []
-    write_params(clone, **TINY | {"max_lr": 0.2})
+    write_params(clone, **BRIEF | {"max_lr": 0.2})
     assert ran(dvc(clone, "repro")) == ["check", "train", "evaluate"]
-    write_params(clone, **TINY)
+    write_params(clone, **BRIEF)
     back = dvc(clone, "repro")
     assert ran(back) == []
     assert "Stage 'train' is cached" in back
     assert json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"] == shown
 
-    write_params(clone, **TINY | {"max_lrr": 1.0})
+    write_params(clone, **BRIEF | {"max_lrr": 1.0})
     wrong = dvc(clone, "repro", code=255)
     assert "error: params.yaml: recipes.quick.train.max_lrr is not a parameter" in wrong
     assert "hint: did you mean max_lr?" in wrong
     assert ran(wrong) == ["check"]
     assert json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"] == shown
     assert (clone / "train/model.safetensors").exists()
-    write_params(clone, **TINY)
+    write_params(clone, **BRIEF)
     assert ran(dvc(clone, "repro")) == []
 
     differences = json.loads(dvc(clone, "metrics", "diff", "--json"))

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from tests import readme
-from tests.tiny import ROOT
+from tests import clones, readme
+from tests.tiny import BRIEF, ROOT, write_params
 
 TEXT = readme.README.read_text()
 
@@ -39,10 +42,61 @@ def test_links_and_pictures_lead_somewhere() -> None:
 
 
 def commands() -> list[str]:
-    """Return the commands in the page's blocks, without what is said about them."""
-    lines = "\n".join(re.findall(r"^```\n(.*?)^```", TEXT, re.S | re.M)).splitlines()
+    """Return the commands in the page's blocks, without what is said about them, each once."""
+    lines = "\n".join(re.findall(r"^```\w*\n(.*?)^```", TEXT, re.S | re.M)).splitlines()
     starts = ("python -m ", "dvc ", "make ", "torchrun ")
-    return [line.split("  #")[0].strip() for line in lines if line.startswith(starts)]
+    return list(dict.fromkeys(line.split("  #")[0].strip() for line in lines if line.startswith(starts)))
+
+
+# Commands that are not typed by the test below, and what runs them instead.
+ELSEWHERE = {
+    "make repro": "dvc repro, in the Makefile's environment: tests/test_workflow.py",
+    "make test": "this",
+    "python -m annotate serve --detach": "tests/annotate/test_browser.py",
+    "python -m annotate push": "tests/annotate/test_browser.py",
+    "python -m annotate status": "tests/annotate/test_main.py",
+    "python -m train.trials --recipe fast --seeds 1 --set validation=5000 --set max_lr=1.0": (
+        "holds more pictures out than the sample leaves; tests/train/test_trials.py with fewer"
+    ),
+    "torchrun --nproc-per-node 2 -m train.fit": "tests/train/test_distributed.py",
+    "torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m train.fit": (
+        "takes two machines: never run, as the page says"
+    ),
+}
+
+
+def test_the_commands_work_as_they_are_typed(clone: Path) -> None:
+    assert set(commands()) > set(ELSEWHERE)
+    write_params(clone, **BRIEF)
+    every_recipe_is(clone, "quick")
+    shutil.copytree(ROOT / "data/sample", clone / "photos", ignore=shutil.ignore_patterns("*.csv"))
+    clones.with_environment(clone)
+    for command in commands():
+        if command in ELSEWHERE:
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=clone,
+            env=clones.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}"
+        if command == "dvc metrics diff":
+            assert "train/test.json" in done.stdout  # the committed run is that of another training
+            clones.commit(clone)
+        if command == "python -m train.compare":
+            assert "right on the same pictures as HEAD, no difference" in done.stdout
+            assert max(map(len, done.stdout.splitlines())) > 80  # a pipe cuts no row
+        if command == "make runs":
+            assert "[shallow]" in done.stdout
+            assert "by_class" not in done.stdout
+    for written in ("photos.csv", "p.csv", "train/compare/compare.png", "train/trials/trials.csv"):
+        assert (clone / written).exists(), written
+    changed = subprocess.check_output(["git", "status", "--porcelain"], cwd=clone, text=True)
+    assert "train/compare" not in changed
 
 
 @pytest.mark.parametrize(
@@ -61,6 +115,15 @@ def test_the_options_of_each_command_are_there(module: str) -> None:
         said = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, check=True).stdout
         for option in options:
             assert re.search(rf"(?<![\w-]){option}(?![\w-])", said), f"{command} has no {option}"
+
+
+def every_recipe_is(folder: Path, name: str) -> None:
+    """Give all recipes the values of one."""
+    yaml, path = YAML(typ="safe"), folder / "params.yaml"
+    values = yaml.load(path.read_text())
+    values["recipes"] = dict.fromkeys(values["recipes"], values["recipes"][name])
+    with path.open("w") as file:
+        yaml.dump(values, file)
 
 
 def test_commands_name_what_there_is() -> None:

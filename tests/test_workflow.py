@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.clones import commit, dvc, environment
-from tests.tiny import ROOT, TINY, write_params
+from tests.clones import commit, environment, with_environment
+from tests.tiny import BRIEF, ROOT, write_params
 
 TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
 WORKFLOW: dict[str, Any] = YAML(typ="safe").load(TEXT)
@@ -68,20 +67,16 @@ def test_a_newer_push_stops_the_run_of_a_pull_request_alone() -> None:
 
 def make(clone: Path, *arguments: str) -> str:
     """Run make in a clone whose environment is that of the tests."""
-    if not (clone / ".venv").exists():
-        (clone / ".venv").mkdir()
-        for name in ("bin", "lib", "pyvenv.cfg"):
-            (clone / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (clone / ".venv/ready").touch()
+    with_environment(clone)
     return subprocess.check_output(["make", "--silent", *arguments], cwd=clone, env=environment(), text=True)
 
 
 @pytest.fixture
 def merged(clone: Path) -> Path:
     """Return a clone as the workflow has it: a merge commit of a change that gives another seed."""
-    write_params(clone, **TINY)
+    write_params(clone, **BRIEF)
     commit(clone)
-    write_params(clone, **TINY | {"seed": 2})
+    write_params(clone, **BRIEF | {"seed": 2})
     commit(clone)
     return clone
 
@@ -99,7 +94,7 @@ def test_the_steps_of_a_pull_request_write_its_summary(merged: Path) -> None:
             env=environment() | {"GITHUB_STEP_SUMMARY": str(summary)},
             check=True,
         )
-        (merged / ".venv/ready").touch()  # the checkout of a commit renews pyproject.toml
+        with_environment(merged)  # the checkout of a commit renews pyproject.toml
     said = summary.read_text()
     assert said.startswith("## Metrics against base\n\n| Path")
     assert "| train/test.json    | accuracy" in said
@@ -112,8 +107,3 @@ def test_the_steps_of_a_pull_request_write_its_summary(merged: Path) -> None:
     said = make(merged, "summary")
     assert "No metric differs." in said
     assert "right on the same pictures as HEAD, no difference" in said
-
-    dvc(merged, "exp", "run", "--name", "other", "-S", "recipes.quick.train.max_lr=0.05")
-    shown = make(merged, "runs")
-    assert "[other]" in shown
-    assert "by_class" not in shown

@@ -1,6 +1,6 @@
 """Whether reading holds the network up: prediction from files beside the bare forward pass.
 
-    python -m train.bench_predict [--pictures 5000] [--rounds 5] [--out FILE]
+    python -m train.bench_predict [--pictures 5000] [--turns 10] [--rounds 4] [--out FILE]
 
 Both take turns in the same run, so that a busy machine slows both: `looking.batches`, which is all of
 train.predict but the writing, over PNG files of CIFAR-10's size in a folder of their own; and the same
@@ -35,11 +35,15 @@ from train.looking import BATCH, Form
 from train.model import MODEL, Model
 
 
-def write_files(folder: Path, count: int) -> None:
-    """Write as many pictures as PNG files, the prepared ones over and over again if they are fewer."""
+def write_files(folder: Path, count: int, turns: int) -> list[Path]:
+    """Write as many pictures as PNG files, in a folder for each turn; the prepared ones, again and again."""
     images = pictures.load(PREPARED / "train.safetensors")[0].transpose(0, 2, 3, 1)
+    folders = [folder / f"{turn:02}" for turn in range(turns)]
+    for one in folders:
+        one.mkdir()
     for number in track(range(count), "writing pictures", count, "pictures"):
-        Image.fromarray(images[number % len(images)]).save(folder / f"{number:05}.png")
+        Image.fromarray(images[number % len(images)]).save(folders[number % turns] / f"{number:05}.png")
+    return folders
 
 
 def from_files(folder: Path, network: Model) -> float:
@@ -57,10 +61,10 @@ def bare(network: Model, count: int, device: torch.device) -> float:
 
 
 def report(files: Sequence[float], forward: Sequence[float], where: str, out: Path | None) -> None:
-    """Print both rates and their ratio, medians of the rounds; write them if that is wanted."""
+    """Print both rates and their ratio, medians of the turns; write them if that is wanted."""
     ratio = round(statistics.median(a / b for a, b in zip(files, forward, strict=True)), 3)
     rates = {"files": statistics.median(files), "forward": statistics.median(forward)}
-    print(f"{where}, torch {torch.__version__}, batch {BATCH}, median of {len(files)} rounds")
+    print(f"{where}, torch {torch.__version__}, batch {BATCH}, median of {len(files)} turns")
     print(f"from files       {rates['files']:9.1f} pictures/s")
     print(f"bare forward     {rates['forward']:9.1f} pictures/s")
     print(f"files / forward  {ratio:9.3f}")
@@ -71,7 +75,8 @@ def report(files: Sequence[float], forward: Sequence[float], where: str, out: Pa
 
 def main(
     count: Annotated[int, typer.Option("--pictures", min=1, help="how many files")] = 5000,
-    rounds: Annotated[int, typer.Option(min=1, help="rounds of each; the median counts")] = 5,
+    turns: Annotated[int, typer.Option(min=1, help="turns that these are read in")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="how many times each is read")] = 4,
     out: Annotated[Path | None, typer.Option(help="also write the figures as JSON here")] = None,
 ) -> None:
     """Measure prediction from files against the bare forward pass."""
@@ -80,11 +85,17 @@ def main(
     network = model.load(device, MODEL)
     files, forward = [], []
     with tempfile.TemporaryDirectory() as folder:
-        write_files(Path(folder), count)
+        folders = write_files(Path(folder), count, min(turns, count))
         bare(network, BATCH, device)  # warms up
-        for _ in range(rounds):
-            files.append(from_files(Path(folder), network))
-            forward.append(bare(network, count, device))
+        for number in range(rounds):
+            for one in folders:
+                # Turns of a second, each going first in half of the rounds: a machine whose speed drifts
+                # favours neither.
+                if number % 2:
+                    forward.append(bare(network, count // len(folders), device))
+                files.append(from_files(one, network))
+                if not number % 2:
+                    forward.append(bare(network, count // len(folders), device))
     report(files, forward, describe(device), out)
 
 

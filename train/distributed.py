@@ -9,12 +9,13 @@ the same changes whatever the number of processes. Without torchrun there is one
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import torch
 import torch.distributed as dist
@@ -91,20 +92,46 @@ def wanted(devices: int | str) -> int:
     return max(torch.cuda.device_count(), 1)
 
 
-def launch(devices: int | str, module: str) -> None:
-    """Start a module anew under torchrun, in place of this process, if a recipe asks for several.
+def launch(devices: int | str, module: str) -> bool:
+    """Run a module in several processes if a recipe asks for them, and return whether it did.
 
-    Raises `UserError` if there are not as many GPUs.
+    Raises `UserError` if there are not as many GPUs or if something ended a process; where the processes
+    themselves have said what is wrong, this one ends with the exit code of the first to fail.
     """
     count = wanted(devices)
     if count == 1 or dist.is_torchelastic_launched():
-        return
+        return False
     _enough(count)
     # The processes share the processor's cores; torchrun would give each of them a single thread.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(torch.get_num_threads() // count, 1)))
-    run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m", module]
     print(f"{count} processes, started by torchrun", flush=True)
-    os.execv(sys.executable, [sys.executable, *run])
+    with _quiet_torchrun() as torchrun:
+        torchrun.run(torchrun.parse_args(["--standalone", "--nproc-per-node", str(count), "-m", module]))
+    return True
+
+
+@contextmanager
+def _quiet_torchrun() -> Iterator[ModuleType]:
+    """Lend torchrun without its own reports of failures, which bury what the processes say of theirs."""
+    from torch.distributed import run as torchrun  # half a second, only where there are several processes
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    for name in logging.root.manager.loggerDict:
+        if name.startswith("torch.distributed.elastic"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield torchrun
+    except SignalException as stopped:
+        raise SystemExit(128 + stopped.sigval) from None
+    except ChildFailedError as error:
+        rank, first = error.get_first_failure()
+        if first.exitcode > 0:
+            raise SystemExit(first.exitcode) from None
+        raise UserError(
+            f"process {rank} of this training was ended by {first.signal_name()}",
+            "the same command goes on from the last checkpoint; did memory run out?",
+        ) from None
 
 
 def _enough(count: int) -> None:

@@ -25,7 +25,7 @@ from data.pictures import CLASSES, PREPARED, picture_name
 from data.progress import track
 from train import labelled, model, reading, reporting
 from train.answers import Answers, Result
-from train.device import choose_device, keep_large_blocks, on_device
+from train.device import choose_device, keep_large_blocks
 from train.findings import About, Answered, Findings
 from train.inference import logits
 from train.model import Model
@@ -40,16 +40,15 @@ RUN = Path("train/metrics.json")
 
 def about_test(network: Model, device: torch.device) -> tuple[Answered, Result]:
     """Show the network the test pictures, named as `test-00042` for the official index 42."""
-    path = PREPARED / "test.safetensors"
-    images, labels = on_device(path, device)
-    indices = pictures.load(path)[2]
+    colours_first, labels, indices = pictures.load(PREPARED / "test.safetensors")
+    images = np.ascontiguousarray(colours_first.transpose(0, 2, 3, 1))
     names = tuple(picture_name(index) for index in indices.tolist())
-    answers = Answers(names, logits(network, images))
+    answers = Answers(names, logits(network, torch.from_numpy(images).to(device)))
     result = answers.beside(
         {name: CLASSES[label] for name, label in zip(names, labels.tolist(), strict=True)}
     )
     assert result  # there is no test set without pictures
-    return Answered(images.cpu().numpy(), answers), result
+    return Answered(images, answers), result
 
 
 def about_tasks(network: Model, device: torch.device) -> Answered:

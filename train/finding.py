@@ -36,6 +36,13 @@ class Problem:
         return f"{shown(self.name) or repr('')}: {shown(self.why)}"
 
 
+@dataclass(frozen=True)
+class Remark:
+    """Something to know that is no problem."""
+
+    text: str
+
+
 def shown(text: str) -> str:
     """Return text for one line of a terminal: what cannot be printed is escaped."""
     if text.isprintable():

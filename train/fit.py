@@ -261,7 +261,8 @@ def main() -> None:
     """Train the network of the recipe that params.yaml names."""
     keep_large_blocks()
     chosen = params.load()
-    launch(chosen.chosen.train.devices, "train.fit")
+    if launch(chosen.chosen.train.devices, "train.fit"):
+        return
     with joined() as world:
         fit(chosen, world)
 

@@ -1,4 +1,4 @@
-"""From the names of picture files to the network's answers: threads read ahead, the network never waits."""
+"""From the names of picture files to the network's answers: threads read ahead while the network works."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from data import decode
 from data.errors import UserError
 from data.pictures import CLASSES
 from train import finding, reading, regions
-from train.finding import Problem
+from train.finding import Problem, Remark
 from train.inference import answer
 from train.model import Model
 from train.regions import Region
@@ -29,8 +29,10 @@ from train.regions import Region
 BATCH = 128  # pictures at once: more are no faster on two cores, and the first answer takes longer
 CHUNK = 4  # pictures that a thread reads at a time: handing over a task costs as much as a small picture
 AHEAD = 4 * BATCH  # pictures read before the network asks for them
-# Each may hold a picture of 89 million pixels while it is decoded: 0.4 GB, as much again while it changes.
-THREADS = min(4, os.cpu_count() or 1)
+# Beside the caller, which reads too where it would wait. Of a small picture most is work under Python's lock,
+# for which a second reader would only fight; of large ones each thread may hold one of 89 million pixels,
+# 0.4 GB, as much again while it changes.
+THREADS = max(min(4, os.cpu_count() or 1) - 1, 1)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -71,16 +73,19 @@ def about(
     drawn: Sequence[Region] | None,
     on_list: Sequence[str] = (),
     output: Path | None = None,
-) -> Iterator[Asked | Problem]:
+    *,
+    some: bool = True,
+) -> Iterator[Asked | Problem | Remark]:
     """Yield each file that is meant, as a whole or, if boxes were drawn, those that have some, with them.
 
-    `on_list` is what "-" among the given names stands for; `output` is none of them.
+    `on_list` is what "-" among the given names stands for; `output` is none of them. `some` says that the
+    names were given to choose among the pictures that have boxes.
     """
     found = finding.find(given, on_list)
     if output:
         found = finding.without(output, found)
     if drawn is not None:
-        yield from regions.by_picture(drawn, found)
+        yield from regions.by_picture(drawn, found, some=some)
         return
     for one in found:
         yield one if isinstance(one, Problem) else (one, None)
@@ -91,10 +96,12 @@ def known(drawn: Sequence[Region] | None) -> tuple[str, ...]:
     return ("picture",) if drawn is None else ("picture", "box", *drawn[0].about)
 
 
-def look(asked: Asked | Problem) -> Look:
+def look(asked: Asked | Problem | Remark) -> Look:
     """Read a file and cut out what is asked about."""
     if isinstance(asked, Problem):
         return Look(problems=[asked])
+    if isinstance(asked, Remark):
+        return Look(notes=[asked.text])
     (name, wanted), found = asked, Look()
     try:
         image = decode.read(Path(name), found.notes.append)
@@ -116,53 +123,94 @@ def look(asked: Asked | Problem) -> Look:
 
 
 def batches(
-    asked: Iterable[Asked | Problem],
+    asked: Iterable[Asked | Problem | Remark],
     network: Model,
     form: Form,
     advance: Callable[[int], None] = lambda files: None,
 ) -> Generator[Predictions, None, None]:
-    """Yield answers as the network gives them, while other threads read what comes next.
+    """Yield answers as the network gives them; on a GPU other threads read meanwhile what comes next.
 
     The last ones are yielded even if they are none, so that a table has its columns. `advance` is called
     with 1 for each file that was read.
     """
     looks: list[Look] = []
     size = 0
-    with decode.decoding(), closing(ahead(look, asked, threads=THREADS, most=AHEAD, chunk=CHUNK)) as read:
+    may = threading.Event()
+
+    def answers() -> Predictions:
+        # A core that a reader takes from a network on the CPU keeps those that work on the others waiting.
+        if network.normalise.mean.device.type == "cpu":
+            may.clear()
+        try:
+            return answered(looks, network, form)
+        finally:
+            may.set()
+
+    reading_ahead = ahead(look, asked, threads=THREADS, most=AHEAD, chunk=CHUNK, may=may)
+    with decode.decoding(), closing(reading_ahead) as read:
         for one in read:
             advance(1)
             looks.append(one)
             size += max(len(one.pixels), 1)
             if size >= BATCH:
-                yield answered(looks, network, form)
+                yield answers()
                 looks, size = [], 0
-    yield answered(looks, network, form)
+        yield answers()
 
 
 def ahead(
-    work: Callable[[T], R], items: Iterable[T], *, threads: int, most: int, chunk: int = 1
+    work: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    threads: int,
+    most: int,
+    chunk: int = 1,
+    may: threading.Event | None = None,
 ) -> Generator[R, None, None]:
     """Yield `work(item)` of each item, in order, done in other threads while the caller is busy.
 
-    Of results and items no more than `most` and a chunk are in memory; a thread takes `chunk` of them at a
-    time. What `work` raises is raised here. When it is closed, each thread ends after its present item.
+    Where the caller would wait for a result, it takes part. Of results and items no more than `most` and a
+    chunk are in memory; a thread takes `chunk` of them at a time, and begins none while `may` is not set.
+    What `work` raises is raised here. When it is closed, each thread ends after its present item.
     """
-    pieces, closed = iter(items), threading.Event()
+    pieces, closed, may = iter(items), threading.Event(), may or threading.Event()
+    may.set()
 
     def each(piece: list[T]) -> list[R]:
-        return [work(item) for item in piece if not closed.is_set()]
+        return [work(item) for item in piece if may.wait() and not closed.is_set()]
 
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[list[R]]] = deque()
+        waiting: deque[tuple[list[T], Future[list[R]]]] = deque()
+
+        def oldest() -> list[R]:
+            for place in range(len(waiting)):
+                piece, begun = waiting[place]
+                if waiting[0][1].done():
+                    break
+                if begun.cancel():  # which cannot be done once a thread is at it
+                    waiting[place] = piece, _done(each, piece)
+            return waiting.popleft()[1].result()
+
         try:
             while piece := list(itertools.islice(pieces, chunk)):
-                waiting.append(pool.submit(each, piece))
+                waiting.append((piece, pool.submit(each, piece)))
                 if len(waiting) * chunk >= most:
-                    yield from waiting.popleft().result()
+                    yield from oldest()
             while waiting:
-                yield from waiting.popleft().result()
+                yield from oldest()
         finally:
             closed.set()
+            may.set()
+
+
+def _done(work: Callable[[T], R], item: T) -> Future[R]:
+    """Return the result of work that was done at once, as that of a thread."""
+    future: Future[R] = Future()
+    try:
+        future.set_result(work(item))
+    except Exception as error:  # raised where its turn comes
+        future.set_exception(error)
+    return future
 
 
 def answered(looks: Sequence[Look], network: Model, form: Form) -> Predictions:

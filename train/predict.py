@@ -34,10 +34,11 @@ from data.files import atomic, disk_errors
 from data.interrupt import STARTS_AGAIN
 from data.pictures import CLASSES
 from data.progress import progress
-from train import finding, listing, model, regions
+from train import finding, listing, looking, model, regions
 from train.device import choose_device, keep_large_blocks
+from train.finding import Problem, Remark
 from train.listing import Format
-from train.looking import Form, Predictions, about, batches, known
+from train.looking import Form, Predictions
 from train.model import MODEL, Model
 from train.regions import Region
 
@@ -80,16 +81,20 @@ def predict(
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody wants to know about: names, the boxes drawn, what "-" stands for, where answers go."""
+    """What somebody wants to know about: names, the boxes drawn, what "-" stands for, where answers go.
+
+    `some` says that the names choose among the pictures that have boxes.
+    """
 
     given: Sequence[str]
     drawn: Sequence[Region] | None
     on_list: Sequence[str] = ()
     output: Path | None = None
+    some: bool = True
 
-    def count(self) -> int:
-        """Return how many files, or things that are none, this leads to."""
-        return sum(1 for _ in about(self.given, self.drawn, self.on_list, self.output))
+    def each(self) -> Iterator[looking.Asked | Problem | Remark]:
+        """Yield what this leads to."""
+        return looking.about(self.given, self.drawn, self.on_list, self.output, some=self.some)
 
     def answers(
         self,
@@ -99,8 +104,8 @@ class Asked:
         advance: Callable[[int], None] = lambda files: None,
     ) -> Generator[Predictions, None, None]:
         """Yield what the network says, batch by batch."""
-        asked = about(self.given, self.drawn, self.on_list, self.output)
-        return batches(asked, network, Form(known(self.drawn), top, probabilities), advance)
+        form = Form(looking.known(self.drawn), top, probabilities)
+        return looking.batches(self.each(), network, form, advance)
 
 
 @contextmanager
@@ -214,9 +219,10 @@ def main(
         spare_pictures(output, [*given, *on_list])
     keep_large_blocks()
     network = model.load(choose_device(), weights)
-    asked, tally = Asked(given, regions.read(boxes) if boxes else None, on_list, output), Tally()
+    drawn = regions.read(boxes) if boxes else None
+    asked, tally = Asked(given, drawn, on_list, output, some=bool(paths)), Tally()
     with (
-        progress("predicting", asked.count(), "pictures", stderr=True) as task,
+        progress("predicting", sum(1 for _ in asked.each()), "pictures", stderr=True) as task,
         opened(output) as out,  # after the bar, which on a terminal keeps what is printed out of its line
         closing(asked.answers(network, top, probabilities, task.advance)) as parts,
     ):

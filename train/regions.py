@@ -20,7 +20,7 @@ import pandas as pd
 from pandas.errors import ParserWarning
 
 from data.errors import UserError
-from train.finding import Problem
+from train.finding import Problem, Remark
 
 NUMBERS = ("x", "y", "width", "height", "rotation")
 NEEDED = ("picture", *NUMBERS[:4])
@@ -103,12 +103,13 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def by_picture(
-    regions: Iterable[Region], found: Iterable[str | Problem]
-) -> Iterator[tuple[str, tuple[Region, ...]] | Problem]:
+    regions: Iterable[Region], found: Iterable[str | Problem], *, some: bool
+) -> Iterator[tuple[str, tuple[Region, ...]] | Problem | Remark]:
     """Yield each picture file that has boxes, with them, in the order of the table.
 
     A problem for each picture that is not among the files found, or that several of them could be; the
-    problems among what was found come first.
+    problems among what was found come first. With `some`, where pictures were chosen out of those in the
+    table, the boxes of the others are a remark, unless there are none but them.
     """
     wanted: dict[str, list[Region]] = {}
     for region in regions:
@@ -125,6 +126,11 @@ def by_picture(
         path = _whole(one)
         for name in (name for key in _names(path) for name in asked.get(key, ())):
             files[name].setdefault(path, one)
+    others = [name for name in wanted if not files[name]] if some and any(files.values()) else []
+    if others:
+        every = sum(map(len, wanted.values()))
+        left_out = sum(len(wanted.pop(name)) for name in others)
+        yield Remark(f"left out, of pictures that are not among those given: {left_out:,} of {every:,} boxes")
     for name, boxes in wanted.items():
         candidates = files[name]
         exact = candidates.get(_whole(name))

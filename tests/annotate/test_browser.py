@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests import clones
 from tests.annotate import studio
 from tests.annotate.studio import Folder
-from tests.tiny import TINY, write_params
+from tests.tiny import BRIEF, write_params
 
 # Of the default scheme: a class and a box of the same class.
 BIRD, CAT, CAT_BOX = "3", "4", "r"
@@ -24,7 +24,7 @@ BIRD, CAT, CAT_BOX = "3", "4", "r"
 @pytest.fixture
 def served(clone: Path, studio_environment: Path) -> Iterator[Folder]:
     """Return a clone in which nobody has labelled anything, with its pictures on a Label Studio that runs."""
-    write_params(clone, **TINY)
+    write_params(clone, **BRIEF)
     (clone / "annotate/export.json").unlink()
     clones.dvc(clone, "repro")
     clones.commit(clone)

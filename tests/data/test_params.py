@@ -95,6 +95,11 @@ WRONG = {
         "recipes.quick.train.rise_epochs + fall_epochs is 10.25; expected at most epochs, 9",
         "comments",
     ),
+    "epochs in which nothing is learned": (
+        change("epochs: 9\n", "epochs: 20\n"),
+        "recipes.quick.train.rise_epochs + fall_epochs is 9; expected epochs, 20, where final_lr is 0",
+        "comments",
+    ),
     "more small epochs than epochs": (
         change("- epochs: 7", "- epochs: 10"),
         "recipes.quick.train.progressive has 10 epochs; expected at most epochs, 9",

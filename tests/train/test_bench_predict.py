@@ -11,14 +11,16 @@ from train import bench_predict, model
 
 def test_files_and_the_bare_network_take_turns(stage: Stage, workspace: Path) -> None:
     model.write(untrained())
-    done = stage("train.bench_predict", "--pictures", "200", "--rounds", "2", "--out", "bench.json")
+    done = stage(
+        "train.bench_predict", "--pictures", "60", "--turns", "3", "--rounds", "2", "--out", "bench.json"
+    )
     assert done.returncode == 0, done.stderr
     figures = json.loads(Path("bench.json").read_text())
     assert figures["files_by_forward"] > 0
     assert all(rate > 0 for rate in figures["pictures_per_second"].values())
-    assert "median of 2 rounds" in done.stdout
+    assert "median of 6 turns" in done.stdout
 
 
-def test_the_ratio_is_the_median_of_rounds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_ratio_is_the_median_of_turns(capsys: pytest.CaptureFixture[str]) -> None:
     bench_predict.report([90.0, 50.0, 300.0], [100.0, 100.0, 300.0], "here", None)
     assert "files / forward      0.900" in capsys.readouterr().out

@@ -4,12 +4,10 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import matplotlib.image
-import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -17,7 +15,6 @@ from rich.console import Console
 from data import errors
 from data.pictures import CLASSES
 from tests.clones import commit, dvc, environment
-from tests.tiny import ROOT, TINY, write_params
 from train import compare
 from train.compare import FOLDER
 from train.runs import Run
@@ -404,27 +401,3 @@ def test_many_runs_and_the_same_one_twice(said: Any) -> None:
     code, out = said(*["base", "better"] * 7)
     assert code == 0, out
     assert len(written()) == 14
-
-
-def test_two_real_runs_in_a_clone(clone: Path) -> None:
-    write_params(clone, **TINY)
-    dvc(clone, "repro")
-    commit(clone)
-    dvc(clone, "exp", "run", "--name", "other-seed", "-S", "recipes.quick.train.seed=2")
-    done = subprocess.run(
-        [sys.executable, "-m", "train.compare", "HEAD", "other-seed", "workspace"],
-        cwd=clone,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "other-seed: seed 2 (was 1)" in done.stdout
-    table = pd.read_csv(clone / FOLDER / "compare.csv")
-    assert list(table["pictures"]) == [1000, 1000, 1000]
-    assert table["difference"][1] == table["difference"][2]
-    assert np.isclose(table["difference"][1], table["accuracy"][1] - table["accuracy"][0])
-    assert not list((ROOT / FOLDER).glob("*"))
-    assert max(map(len, done.stdout.splitlines())) > 80  # a pipe cuts no row
-    assert subprocess.check_output(["git", "status", "--porcelain", str(FOLDER)], cwd=clone, text=True) == ""

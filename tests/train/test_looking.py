@@ -30,11 +30,41 @@ def test_no_more_than_asked_for_are_taken_ahead() -> None:
 
 
 def test_work_goes_on_while_the_caller_is_busy() -> None:
-    all_done = threading.Barrier(2, timeout=30)
-    results = ahead(lambda n: n and all_done.wait() * 0, [0, 1], threads=1, most=2)
+    first_done, all_done = threading.Event(), threading.Barrier(2, timeout=30)
+
+    def work(number: int) -> None:
+        if number:
+            all_done.wait()
+        first_done.set()
+
+    def items() -> Iterator[int]:
+        yield 0
+        assert first_done.wait(30)
+        yield 1
+
+    results = ahead(work, items(), threads=1, most=2)
     next(results)
     all_done.wait()
-    assert next(results) == 0
+    next(results)
+
+
+def test_the_caller_works_where_it_would_wait() -> None:
+    first_begun, second_done = threading.Event(), threading.Event()
+
+    def work(number: int) -> str:
+        if number == 0:
+            first_begun.set()
+            assert second_done.wait(30)
+        second_done.set()
+        return threading.current_thread().name
+
+    def items() -> Iterator[int]:
+        yield 0
+        assert first_begun.wait(30)
+        yield 1
+
+    first, second = ahead(work, items(), threads=1, most=2)
+    assert second == threading.current_thread().name != first
 
 
 def test_what_work_raises_ends_it() -> None:

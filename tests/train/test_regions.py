@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from annotate.records import rotated
 from data.errors import UserError
 from train import regions
-from train.finding import Problem
+from train.finding import Problem, Remark
 from train.regions import Region
 
 HEAD = "picture,annotator,region,label,x,y,width,height,rotation\n"
@@ -129,14 +129,23 @@ def test_pictures_are_found_by_path_name_or_stem() -> None:
     ]
     names = ["b.png", "a", "p/b.png", "c", "gone", "q/c.png", "a"]
     wanted = [Region(row, name, {}) for row, name in enumerate(names, 1)]
-    first, *rest = regions.by_picture(wanted, found)
+    first, *rest = regions.by_picture(wanted, found, some=False)
     assert str(first) == "r: why"
-    files = [(one[0], [box.row for box in one[1]]) for one in rest if not isinstance(one, Problem)]
+    files = [(one[0], [box.row for box in one[1]]) for one in rest if isinstance(one, tuple)]
     assert files == [("./p/b.png", [1]), ("p/a.png", [2, 7]), ("./p/b.png", [3]), ("q/c.png", [6])]
     assert [str(one) for one in rest if isinstance(one, Problem)] == [
         "c, box 4: could be of p/c.png or q/c.png",
         "gone, box 5: no such picture",
     ]
+
+
+def test_where_pictures_were_chosen_the_boxes_of_others_are_counted_and_no_problem() -> None:
+    wanted = [Region(row, name, {}) for row, name in enumerate(["a", "b", "c", "a", "b"], 1)]
+    remark, chosen = regions.by_picture(wanted, ["p/a.png"], some=True)
+    assert remark == Remark("left out, of pictures that are not among those given: 3 of 5 boxes")
+    assert isinstance(chosen, tuple)
+    assert [box.row for box in chosen[1]] == [1, 4]
+    assert all(isinstance(one, Problem) for one in regions.by_picture(wanted, ["p/d.png"], some=True))
 
 
 def test_the_committed_labels_columns_are_understood() -> None:
@@ -148,8 +157,9 @@ def test_the_committed_labels_columns_are_understood() -> None:
 def matched(name: str, *found: str) -> list[str]:
     """Return which file is taken for a name in the table, or what is wrong."""
     return [
-        one.why if isinstance(one, Problem) else one[0]
-        for one in regions.by_picture([Region(1, name, {})], found)
+        one.why if isinstance(one, Problem) else str(one[0])
+        for one in regions.by_picture([Region(1, name, {})], found, some=False)
+        if not isinstance(one, Remark)
     ]
 
 
