@@ -40,6 +40,8 @@ lint: env ## check style and types
 	$(BIN)/mypy
 
 runs: env ## list the experiments of `dvc exp run`, with what differs among them
+	@test -n "$$($(BIN)/dvc exp list --name-only)" || \
+		echo 'no experiments yet: dvc exp run --name NAME -S recipes.quick.train.seed=2'
 	@$(BIN)/dvc exp show --only-changed --hide-workspace --drop '$(UNREAD)'
 
 summary: env ## what changed since BASE, as Markdown: make summary BASE=main

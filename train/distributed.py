@@ -156,10 +156,24 @@ def joined() -> Iterator[World]:
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     world = World(dist.get_rank(), dist.get_world_size(), device)
-    with nullcontext() if world.first else _silent():
+    with nullcontext() if world.first else _silent(), _others_needed():
         yield world
     # Only at a good end: after an error the others may be anywhere, and would have to be waited for.
     dist.destroy_process_group()
+
+
+@contextmanager
+def _others_needed() -> Iterator[None]:
+    """Say in one line that another process is gone, which an exchange with it ends in."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            raise UserError(
+                "another process of this training has ended before its time",
+                "what it said stands above or below; the same command goes on from the last checkpoint.",
+            ) from None
+        raise
 
 
 @contextmanager
