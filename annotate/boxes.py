@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from annotate.records import Bounds, Box, rotated
+from annotate.records import Bounds, Box
+from data.rectangles import corners
 
 Size = tuple[int, int]  # width and height in pixels
 
@@ -61,15 +62,15 @@ def place(region: str, label: str, drawn: Drawn, size: Size, attributes: Mapping
 
     Raises `UnfitError` for a box that lies wholly outside.
     """
-    bounds = _within(rotated(*drawn), size)
+    bounds = _within(corners(*drawn), size)
     if not drawn.rotation:
         drawn = Drawn(bounds.left, bounds.top, bounds.width, bounds.height, 0.0)
     return Box(region, label, *drawn, bounds=bounds, attributes=attributes)
 
 
-def _within(corners: tuple[tuple[float, float], ...], size: Size) -> Bounds:
+def _within(outline: tuple[tuple[float, float], ...], size: Size) -> Bounds:
     """Return the upright box around the corners, within the picture."""
-    across, down = zip(*corners, strict=True)
+    across, down = zip(*outline, strict=True)
     left, right = (min(max(round(one, DIGITS), 0.0), float(size[0])) for one in (min(across), max(across)))
     top, bottom = (min(max(round(one, DIGITS), 0.0), float(size[1])) for one in (min(down), max(down)))
     if left >= right or top >= bottom:
@@ -79,7 +80,7 @@ def _within(corners: tuple[tuple[float, float], ...], size: Size) -> Bounds:
 
 def cut_off(drawn: Drawn, size: Size) -> str | None:
     """Say how far a rectangle reaches over each edge of the picture; None if it lies within."""
-    across, down = zip(*rotated(*drawn), strict=True)
+    across, down = zip(*corners(*drawn), strict=True)
     over = {
         "left": -min(across),
         "right": max(across) - size[0],

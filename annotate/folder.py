@@ -13,6 +13,7 @@ from PIL import Image
 from data import decode
 from data.errors import UserError
 from data.files import digest
+from data.folders import Problem, pictures_in
 from data.progress import track
 
 DIGITS = 12  # of the checksum: 48 bits, so that two names among a million files agree once in 500 such sets
@@ -28,7 +29,7 @@ def find(folder: Path, count: int) -> dict[str, Path]:
         raise UserError(
             f"{folder}: no such folder", "set annotate.source in params.yaml to data/sample or to a folder."
         )
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
+    paths = [Path(one) for one in sorted(map(_found, pictures_in(str(folder))))]
     found: dict[str, Path] = {}
     with decode.decoding():
         for path in track(paths, "looking at pictures", len(paths), "files"):
@@ -42,8 +43,10 @@ def find(folder: Path, count: int) -> dict[str, Path]:
     return found
 
 
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(decode.is_hidden(part) for part in path.relative_to(folder).parts)
+def _found(one: str | Problem) -> str:
+    if isinstance(one, Problem):
+        raise UserError(f"{one}", "add pictures, or move what is none of them out of the folder.")
+    return one
 
 
 def read(path: Path) -> Image.Image:

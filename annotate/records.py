@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from data.rectangles import corners
 
 # Every kind of problem that problems.csv may name, with what it means and what becomes of the label.
 KINDS = {
@@ -101,16 +102,7 @@ class Box:
     @property
     def corners(self) -> tuple[tuple[float, float], ...]:
         """The four corners in pixels, clockwise from the one that the box is rotated about."""
-        return rotated(self.x, self.y, self.width, self.height, self.rotation)
-
-
-def rotated(
-    x: float, y: float, width: float, height: float, degrees: float
-) -> tuple[tuple[float, float], ...]:
-    """Return the corners of a rectangle that is rotated clockwise about its corner (x, y); y points down."""
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    sides = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
-    return tuple((x + across * cos - down * sin, y + across * sin + down * cos) for across, down in sides)
+        return corners(self.x, self.y, self.width, self.height, self.rotation)
 
 
 @dataclass(frozen=True)

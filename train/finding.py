@@ -1,10 +1,8 @@
 """The picture files that somebody means: files, folders, patterns, and lists of them.
 
 A name is kept as it was given; a picture within a folder is called FOLDER/PATH, so that it can be opened from
-where the command was typed. Folders are walked one at a time, each with its own files first, sorted by name;
-links to folders are followed. Hidden files and what a file manager leaves behind are passed over, everything
-else in a folder is taken for a picture. Only the names of one folder, or of one pattern, are in memory at a
-time. A pattern gives each file once.
+where the command was typed. Only the names of one folder (data/folders.py), or of one pattern, are in
+memory at a time. A pattern gives each file once.
 """
 
 from __future__ import annotations
@@ -17,23 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from data.decode import is_hidden
+from data.folders import Problem, pictures_in, reason
 
 LIST = "-"  # stands for a list on standard input
-
-Place = tuple[int, int]  # device and number of a folder, which a second path to it shares
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that could not be used: what it is called, and why."""
-
-    name: str
-    why: str
-
-    def __str__(self) -> str:
-        """Return both in a line, whatever characters the name has."""
-        return f"{shown(self.name) or repr('')}: {shown(self.why)}"
 
 
 @dataclass(frozen=True)
@@ -41,13 +25,6 @@ class Remark:
     """Something to know that is no problem."""
 
     text: str
-
-
-def shown(text: str) -> str:
-    """Return text for one line of a terminal: what cannot be printed is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def listed(source: BinaryIO) -> list[str]:
@@ -95,12 +72,12 @@ def _named(name: str) -> Iterable[str | Problem]:
     path = Path(name)
     try:
         if path.is_dir():
-            return _folder(name)
+            return pictures_in(name)
         if path.is_file():
             return [name]
         return [Problem(name, "neither a file nor a folder")] if path.exists() else []
     except (OSError, ValueError) as error:
-        return [Problem(name, _reason(error))]
+        return [Problem(name, reason(error))]
 
 
 def _nothing(name: str) -> Problem:
@@ -128,53 +105,3 @@ def _once(found: Iterable[str | Problem]) -> Iterator[str | Problem]:
         if one not in seen:
             seen.add(one)
             yield one
-
-
-def _folder(top: str) -> Iterator[str | Problem]:
-    """Yield the pictures in a folder and those below it."""
-    found = 0
-    todo: list[tuple[str, frozenset[Place]]] = [(top, frozenset())]
-    while todo:
-        folder, above = todo.pop()
-        try:
-            files, below, others = _entries(folder)
-            status = Path(folder).stat()
-        except OSError as error:
-            found += 1
-            yield Problem(folder, _reason(error))
-            continue
-        here = (status.st_dev, status.st_ino)
-        if here in above:
-            found += 1
-            yield Problem(folder, "a link back to a folder above it")
-            continue
-        found += len(files) + len(others)
-        yield from files
-        yield from others
-        todo += [(one, above | {here}) for one in reversed(below)]
-    if not found:
-        yield Problem(top, "no picture in this folder")
-
-
-def _entries(folder: str) -> tuple[list[str], list[str], list[Problem]]:
-    """Return the files of a folder, the folders in it, and what is neither; sorted by name."""
-    files, below, others = [], [], []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if is_hidden(entry.name):
-                continue
-            try:
-                if entry.is_dir():
-                    below.append(entry.path)
-                elif entry.is_file():
-                    files.append(entry.path)
-                else:
-                    what = "a link that leads nowhere" if entry.is_symlink() else "not a file"
-                    others.append(Problem(entry.path, what))
-            except OSError as error:
-                others.append(Problem(entry.path, _reason(error)))
-    return sorted(files), sorted(below), sorted(others, key=lambda one: one.name)
-
-
-def _reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)

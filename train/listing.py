@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from data.folders import shown
 from data.pictures import CLASSES
-from train.finding import shown
 
 LABEL_WIDTH = max(map(len, CLASSES))
 SHARE_WIDTH = len("100.0%")

@@ -19,9 +19,10 @@ import torch
 
 from data import decode
 from data.errors import UserError
+from data.folders import Problem
 from data.pictures import CLASSES
 from train import finding, reading, regions
-from train.finding import Problem, Remark
+from train.finding import Remark
 from train.inference import answer
 from train.model import Model
 from train.regions import Region
@@ -37,7 +38,7 @@ THREADS = max(min(4, os.cpu_count() or 1) - 1, 1)
 T = TypeVar("T")
 R = TypeVar("R")
 
-Asked = tuple[str, "tuple[Region, ...] | None"]  # a file, and its regions; None for the picture as a whole
+File = tuple[str, "tuple[Region, ...] | None"]  # a file, and its regions; None for the picture as a whole
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def about(
     output: Path | None = None,
     *,
     some: bool = True,
-) -> Iterator[Asked | Problem | Remark]:
+) -> Iterator[File | Problem | Remark]:
     """Yield each file that is meant, as a whole or, if boxes were drawn, those that have some, with them.
 
     `on_list` is what "-" among the given names stands for; `output` is none of them. `some` says that the
@@ -96,7 +97,7 @@ def known(drawn: Sequence[Region] | None) -> tuple[str, ...]:
     return ("picture",) if drawn is None else ("picture", "box", *drawn[0].about)
 
 
-def look(asked: Asked | Problem | Remark) -> Look:
+def look(asked: File | Problem | Remark) -> Look:
     """Read a file and cut out what is asked about."""
     if isinstance(asked, Problem):
         return Look(problems=[asked])
@@ -123,7 +124,7 @@ def look(asked: Asked | Problem | Remark) -> Look:
 
 
 def batches(
-    asked: Iterable[Asked | Problem | Remark],
+    asked: Iterable[File | Problem | Remark],
     network: Model,
     form: Form,
     advance: Callable[[int], None] = lambda files: None,

@@ -31,12 +31,13 @@ import typer
 from data import decode
 from data.errors import UserError, run
 from data.files import atomic, disk_errors
+from data.folders import Problem, shown
 from data.interrupt import STARTS_AGAIN
 from data.pictures import CLASSES
 from data.progress import progress
 from train import finding, listing, looking, model, regions
 from train.device import choose_device, keep_large_blocks
-from train.finding import Problem, Remark
+from train.finding import Remark
 from train.listing import Format
 from train.looking import Form, Predictions
 from train.model import MODEL, Model
@@ -92,7 +93,7 @@ class Asked:
     output: Path | None = None
     some: bool = True
 
-    def each(self) -> Iterator[looking.Asked | Problem | Remark]:
+    def each(self) -> Iterator[looking.File | Problem | Remark]:
         """Yield what this leads to."""
         return looking.about(self.given, self.drawn, self.on_list, self.output, some=self.some)
 
@@ -168,10 +169,10 @@ class Tally:
         """Pass the tables on; tell the rest on standard error."""
         for part in parts:
             for note in part.notes:
-                print(f"note: {finding.shown(note)}", file=sys.stderr)
+                print(f"note: {shown(note)}", file=sys.stderr)
             for problem in part.problems:
                 print(problem, file=sys.stderr)
-            self.first += [finding.shown(one.name) for one in part.problems[: NAMED - len(self.first)]]
+            self.first += [shown(one.name) for one in part.problems[: NAMED - len(self.first)]]
             self.bad += len(part.problems)
             self.answers += len(part.table)
             yield part.table

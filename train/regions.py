@@ -20,7 +20,9 @@ import pandas as pd
 from pandas.errors import ParserWarning
 
 from data.errors import UserError
-from train.finding import Problem, Remark
+from data.folders import Problem
+from data.rectangles import corners
+from train.finding import Remark
 
 NUMBERS = ("x", "y", "width", "height", "rotation")
 NEEDED = ("picture", *NUMBERS[:4])
@@ -46,15 +48,14 @@ class Region:
         Raises `ValueError` for a box with no area or outside of the picture.
         """
         x, y, across, down = (self.about[name] for name in NUMBERS[:4])
-        turned = math.radians(self.about.get("rotation", 0.0))
-        if not all(math.isfinite(one) for one in (x, y, across, down, turned)):
+        degrees = self.about.get("rotation", 0.0)
+        if not all(math.isfinite(one) for one in (x, y, across, down, degrees)):
             raise ValueError("its place and size are not all numbers")
         if across <= 0 or down <= 0:
             raise ValueError(f"a box of {across:g} x {down:g} pixels, with no area")
-        cos, sin = math.cos(turned), math.sin(turned)
-        corners = [(u * cos - v * sin, u * sin + v * cos) for u in (0.0, across) for v in (0.0, down)]
-        left, right = (min(max(x + pick(u for u, _ in corners), 0.0), width) for pick in (min, max))
-        top, bottom = (min(max(y + pick(v for _, v in corners), 0.0), height) for pick in (min, max))
+        columns, rows = zip(*corners(x, y, across, down, degrees), strict=True)
+        left, right = (min(max(edge, 0.0), width) for edge in (min(columns), max(columns)))
+        top, bottom = (min(max(edge, 0.0), height) for edge in (min(rows), max(rows)))
         if left >= right or top >= bottom:
             raise ValueError(f"outside of the picture of {width} x {height} pixels")
         return left, top, right, bottom

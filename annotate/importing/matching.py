@@ -13,6 +13,7 @@ from annotate.folder import DIGITS
 from annotate.tasks import Task
 from data.errors import UserError
 from data.files import digest
+from data.folders import pictures_in
 from data.progress import track
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an upload
@@ -38,7 +39,7 @@ class Finder:
     def _add_folder(self, folder: Path) -> None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder", "name the pictures' own with --images FOLDER.")
-        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        paths = [Path(one) for one in pictures_in(str(folder)) if isinstance(one, str)]
         self._names.clear()  # the folder's names count now, not ours
         for path in track(paths, "looking for pictures", len(paths), "files"):
             sha = digest(path, "sha256")

@@ -50,6 +50,12 @@ def test_what_is_not_a_picture_is_refused_by_name(tmp_path: Path) -> None:
     assert error.value.what.count("notes.txt") == 1
 
 
+def test_a_link_that_leads_nowhere_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "lost.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(UserError, match=r"lost\.png: a link that leads nowhere"):
+        folder.find(tmp_path, 1)
+
+
 def test_a_small_file_with_a_huge_picture_is_refused_before_it_fills_memory(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(bomb())
     with pytest.raises(UserError, match=r"bomb\.png: too large a picture"):

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from train.finding import Problem, find, listed, shown
+from data.folders import Problem
+from train.finding import find, listed
 
 NAMES = [
     "b.png",
@@ -171,10 +170,3 @@ def test_names_on_a_list_are_taken_as_they_are(pictures: Path) -> None:
     names = [f"pictures/{name}" for name in NAMES]
     assert list(find(["-", "pictures/a/1.jpg"], names)) == [*names, "pictures/a/1.jpg"]
     assert list(map(str, find(["-"], ["pictures/*.png"]))) == ["pictures/*.png: no such file or folder"]
-
-
-@given(st.text())
-def test_any_name_is_shown_in_one_line_that_can_be_printed(name: str) -> None:
-    assert shown(name).isprintable()
-    assert shown(name) == name or not name.isprintable()
-    shown(name).encode()

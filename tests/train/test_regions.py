@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotate.records import rotated
 from data.errors import UserError
+from data.folders import Problem
+from data.rectangles import corners
 from train import regions
-from train.finding import Problem, Remark
+from train.finding import Remark
 from train.regions import Region
 
 HEAD = "picture,annotator,region,label,x,y,width,height,rotation\n"
@@ -113,7 +114,7 @@ def test_a_rotated_box_is_the_one_that_the_labels_mean(
     x: float, y: float, width: float, height: float, degrees: float
 ) -> None:
     left, top, right, bottom = box(x + 100, y + 100, width, height, rotation=degrees).within(1000, 1000)
-    across, down = zip(*rotated(x + 100, y + 100, width, height, degrees), strict=True)
+    across, down = zip(*corners(x + 100, y + 100, width, height, degrees), strict=True)
     expected = (min(across), min(down), max(across), max(down))
     assert (left, top, right, bottom) == pytest.approx(expected, abs=1e-6)
 
