@@ -48,17 +48,20 @@ def commands() -> list[str]:
     return list(dict.fromkeys(line.split("  #")[0].strip() for line in lines if line.startswith(starts)))
 
 
+BROWSER, DISTRIBUTED = "tests/annotate/test_browser.py", "tests/train/test_distributed.py"
+
 # Commands that are not typed by the test below, and what runs them instead.
 ELSEWHERE = {
     "make repro": "dvc repro, in the Makefile's environment: tests/test_workflow.py",
     "make test": "this",
-    "python -m annotate serve --detach": "tests/annotate/test_browser.py",
-    "python -m annotate push": "tests/annotate/test_browser.py",
+    "python -m annotate serve --detach": BROWSER,
+    "python -m annotate push": BROWSER,
     "python -m annotate status": "tests/annotate/test_main.py",
     "python -m train.trials --recipe fast --seeds 1 --set validation=5000 --set max_lr=1.0": (
         "holds more pictures out than the sample leaves; tests/train/test_trials.py with fewer"
     ),
-    "torchrun --nproc-per-node 2 -m train.fit": "tests/train/test_distributed.py",
+    "torchrun --nproc-per-node 2 -m train.fit": DISTRIBUTED,
+    "torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m train.fit": DISTRIBUTED,
     "torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m train.fit": (
         "takes two machines: never run, as the page says"
     ),
