@@ -41,7 +41,7 @@ lint: env ## check style and types
 
 runs: env ## list the experiments of `dvc exp run`, with what differs among them
 	@test -n "$$($(BIN)/dvc exp list --name-only)" || \
-		echo 'no experiments yet: dvc exp run --name NAME -S recipes.quick.train.seed=2'
+		echo 'no experiments on this commit: dvc exp run --name NAME -S recipes.quick.train.seed=2'
 	@$(BIN)/dvc exp show --only-changed --hide-workspace --drop '$(UNREAD)'
 
 summary: env ## what changed since BASE, as Markdown: make summary BASE=main

@@ -29,7 +29,7 @@ def find(folder: Path, count: int) -> dict[str, Path]:
         raise UserError(
             f"{folder}: no such folder", "set annotate.source in params.yaml to data/sample or to a folder."
         )
-    paths = [Path(one) for one in sorted(map(_found, pictures_in(str(folder))))]
+    paths = sorted(Path(_found(one)) for one in pictures_in(str(folder)))
     found: dict[str, Path] = {}
     with decode.decoding():
         for path in track(paths, "looking at pictures", len(paths), "files"):

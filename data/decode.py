@@ -78,8 +78,7 @@ def read(path: Path, say: Callable[[str], None] = print) -> Image.Image:
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             say(f"{path}: {frames} frames or pages; the first one is taken")
-        ImageOps.exif_transpose(image, in_place=True)
-        return _plain(image)
+        return _plain(ImageOps.exif_transpose(image))
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -88,7 +87,6 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("grey values as floating-point numbers, of unknown range")
     if not image.has_transparency_data:
-        image.load()
         return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
     plain = Image.new("RGB", image.size, WHITE)

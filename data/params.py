@@ -104,6 +104,7 @@ class Train(_Group):
             f"{self.epochs}": self.rise_epochs + self.fall_epochs > self.epochs,
             f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected epochs, "
             f"{self.epochs}, where final_lr is 0: nothing is learned after the fall": (
+                # But for rounding: a hundredth of a run is no waste.
                 not self.final_lr and self.rise_epochs + self.fall_epochs < 0.99 * self.epochs
             ),
             f"progressive has {self.small_epochs} epochs; expected at most epochs, {self.epochs}": (

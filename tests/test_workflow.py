@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -102,6 +104,11 @@ def test_the_steps_of_a_pull_request_write_its_summary(merged: Path) -> None:
     assert re.search(r"workspace: .* \(p [=<] [\d.]+\)", said)
     assert said.count("```") == 2
     assert "train/compare/compare.png" in said
+
+    table = pd.read_csv(merged / "train/compare/compare.csv")
+    assert list(table["pictures"]) == [1000, 1000]
+    assert np.isclose(table["difference"][1], table["accuracy"][1] - table["accuracy"][0])
+    assert make(merged, "runs").startswith("no experiments on this commit: dvc exp run --name ")
 
     commit(merged)
     said = make(merged, "summary")

@@ -118,9 +118,12 @@ def _rounded(p: float | None) -> float | None:
 def pair(baseline: Run, other: Run) -> Difference:
     """Compare two runs on the test pictures that both were shown; unpaired if a run's answers are missing.
 
-    Raises `UserError` if they share no picture, or if a picture's class is not the same in both.
+    The same network's answers about the same pictures are the same, wherever they are. Raises `UserError` if
+    the runs share no picture, or if a picture's class is not the same in both.
     """
     if baseline.answers is None or other.answers is None:
+        if all(baseline.made_of) and baseline.made_of == other.made_of:
+            return Paired(baseline.pictures, 0, 0)
         return Unpaired((baseline.pictures, other.pictures), (baseline.right, other.right))
     both = baseline.answers.join(other.answers, how="inner", lsuffix="_baseline")
     if both.empty:
@@ -214,7 +217,8 @@ def _width(console: Console, shown: Table) -> int:
 def notes(rows: Sequence[Row]) -> list[str]:
     """Return what is missing, what was left out, what was changed, and for each run whether it differs."""
     baseline = rows[0].run
-    lines = [line for row in rows if row.run.missing for line in _lost(row.run)]
+    wanted = any(row.difference and not row.paired for row in rows)
+    lines = [line for row in rows if wanted and row.run.missing for line in _lost(row.run)]
     for row in rows[1:]:
         if row.changes:
             lines.append(f"{row.run.name}: {_short(row.changes)}")

@@ -25,6 +25,9 @@ from torch.nn.parallel import DistributedDataParallel
 from data.errors import UserError
 from train.device import choose_device
 
+# What gloo and NCCL say when a process at the other end of a connection is gone.
+LOST = ("closed by peer", "reset by peer", "ncclRemoteError")
+
 
 @dataclass(frozen=True)
 class World:
@@ -125,11 +128,13 @@ def _quiet_torchrun() -> Iterator[ModuleType]:
     except SignalException as stopped:
         raise SystemExit(128 + stopped.sigval) from None
     except ChildFailedError as error:
-        rank, first = error.get_first_failure()
-        if first.exitcode > 0:
-            raise SystemExit(first.exitcode) from None
+        # One that was killed takes others with it, which may be seen in the same moment.
+        killed = {rank: one.signal_name() for rank, one in error.failures.items() if one.exitcode < 0}
+        if not killed:
+            raise SystemExit(error.get_first_failure()[1].exitcode) from None
+        rank, by = next(iter(killed.items()))
         raise UserError(
-            f"process {rank} of this training was ended by {first.signal_name()}",
+            f"process {rank} of this training was ended by {by}",
             "the same command goes on from the last checkpoint; did memory run out?",
         ) from None
 
@@ -168,12 +173,12 @@ def _others_needed() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, dist.DistError) or "gloo" in str(error):
-            raise UserError(
-                "another process of this training has ended before its time",
-                "what it said stands above or below; the same command goes on from the last checkpoint.",
-            ) from None
-        raise
+        if not any(words in str(error) for words in LOST):
+            raise
+        raise UserError(
+            "another process of this training has ended before its time",
+            "the same command goes on from the last checkpoint.",
+        ) from None
 
 
 @contextmanager

@@ -73,6 +73,7 @@ def about() -> About:
         watch_test=chosen.chosen.train.watch_test,
         smoothing=chosen.chosen.train.label_smoothing,
         epochs=int(run["epochs"]),
+        cut_short=chosen.chosen.train.max_steps,
         full_size_epochs=float(run["full_size_epochs"]),
         curves=labelled.read_table(CURVES, "train"),
         pictures=int(labels["pictures"]),

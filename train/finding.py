@@ -65,6 +65,14 @@ def same(name: str, output: Path) -> bool:
         return False
 
 
+def is_file(name: str) -> bool:
+    """Say whether a name is that of a file."""
+    try:
+        return bool(name) and Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _named(name: str) -> Iterable[str | Problem]:
     """Return what a name leads to; nothing if there is no such file or folder."""
     if not name:

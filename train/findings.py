@@ -40,6 +40,7 @@ class About:
     watch_test: bool  # the test pictures were shown each epoch
     smoothing: float  # of the labels
     epochs: int
+    cut_short: int  # after so many steps, as max_steps says; 0: a whole run
     full_size_epochs: float
     curves: pd.DataFrame
     pictures: int  # to be labelled

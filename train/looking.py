@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,10 +31,11 @@ from train.regions import Region
 BATCH = 128  # pictures at once: more are no faster on two cores, and the first answer takes longer
 CHUNK = 4  # pictures that a thread reads at a time: handing over a task costs as much as a small picture
 AHEAD = 4 * BATCH  # pictures read before the network asks for them
-# Beside the caller, which reads too where it would wait. Of a small picture most is work under Python's lock,
-# for which a second reader would only fight; of large ones each thread may hold one of 89 million pixels,
-# 0.4 GB, as much again while it changes.
+# Beside the caller, which reads too where it would wait: with it two on two cores, four at most, since each
+# may hold a picture of 89 million pixels, 0.4 GB, as much again while it changes.
 THREADS = max(min(4, os.cpu_count() or 1) - 1, 1)
+# Reading that takes so many times what it costs the processor waits for a disk or a network.
+WAITS = 4
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,12 +77,12 @@ def about(
     on_list: Sequence[str] = (),
     output: Path | None = None,
     *,
-    some: bool = True,
+    some: bool = False,
 ) -> Iterator[File | Problem | Remark]:
     """Yield each file that is meant, as a whole or, if boxes were drawn, those that have some, with them.
 
     `on_list` is what "-" among the given names stands for; `output` is none of them. `some` says that the
-    names were given to choose among the pictures that have boxes.
+    names choose among the pictures that have boxes.
     """
     found = finding.find(given, on_list)
     if output:
@@ -129,34 +131,42 @@ def batches(
     form: Form,
     advance: Callable[[int], None] = lambda files: None,
 ) -> Generator[Predictions, None, None]:
-    """Yield answers as the network gives them; on a GPU other threads read meanwhile what comes next.
+    """Yield answers as the network gives them; what comes next is read meanwhile if that costs it no time.
 
-    The last ones are yielded even if they are none, so that a table has its columns. `advance` is called
-    with 1 for each file that was read.
+    On a CPU a core that decodes pictures keeps those waiting that work for the network: there reading goes on
+    only while it waits for the files. The last answers are yielded even if they are none, so that a table has
+    its columns. `advance` is called with 1 for each file, or what is none.
     """
     looks: list[Look] = []
-    size = 0
+    size, seconds, worked = 0, 0.0, 0.0
     may = threading.Event()
 
     def answers() -> Predictions:
-        # A core that a reader takes from a network on the CPU keeps those that work on the others waiting.
-        if network.normalise.mean.device.type == "cpu":
+        if network.normalise.mean.device.type == "cpu" and seconds < WAITS * worked:
             may.clear()
         try:
             return answered(looks, network, form)
         finally:
             may.set()
 
-    reading_ahead = ahead(look, asked, threads=THREADS, most=AHEAD, chunk=CHUNK, may=may)
+    reading_ahead = ahead(timed, asked, threads=THREADS, most=AHEAD, chunk=CHUNK, may=may)
     with decode.decoding(), closing(reading_ahead) as read:
-        for one in read:
+        for one, took, cost in read:
             advance(1)
             looks.append(one)
+            seconds, worked = seconds + took, worked + cost
             size += max(len(one.pixels), 1)
             if size >= BATCH:
                 yield answers()
                 looks, size = [], 0
         yield answers()
+
+
+def timed(asked: File | Problem | Remark) -> tuple[Look, float, float]:
+    """Return what `look` does, the seconds that it took, and those of them that the processor worked."""
+    started, before = time.perf_counter(), time.thread_time()
+    found = look(asked)
+    return found, time.perf_counter() - started, time.thread_time() - before
 
 
 def ahead(

@@ -59,7 +59,8 @@ def predict(
     """Classify pictures, or with `boxes` the regions of them in such a table.
 
     `paths` are files, folders and patterns. The table has the columns that the module's description gives.
-    What cannot be used is in `problems`. `network` is train/model.safetensors if it is not given. Raises
+    What cannot be used is in `problems`; of a table of boxes, where single pictures are given, the boxes of
+    others are counted in `notes`. `network` is train/model.safetensors if it is not given. Raises
     `UserError` if there is no model or no table of boxes, `ValueError` if `top` is not 1 to 10.
 
     >>> found = predict("annotate/images", top=2)
@@ -82,20 +83,18 @@ def predict(
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody wants to know about: names, the boxes drawn, what "-" stands for, where answers go.
-
-    `some` says that the names choose among the pictures that have boxes.
-    """
+    """What somebody wants to know about: names, the boxes drawn, what "-" stands for, where answers go."""
 
     given: Sequence[str]
     drawn: Sequence[Region] | None
     on_list: Sequence[str] = ()
     output: Path | None = None
-    some: bool = True
 
     def each(self) -> Iterator[looking.File | Problem | Remark]:
         """Yield what this leads to."""
-        return looking.about(self.given, self.drawn, self.on_list, self.output, some=self.some)
+        # Single pictures are a choice among those that have boxes; a folder is to hold them all.
+        some = all(one == finding.LIST or finding.is_file(one) for one in self.given)
+        return looking.about(self.given, self.drawn, self.on_list, self.output, some=some)
 
     def answers(
         self,
@@ -183,7 +182,7 @@ class Tally:
             names = ", ".join(self.first) + (", ..." if self.bad > len(self.first) else "")
             raise UserError(
                 f"{self.bad:,} of {self.bad + self.answers:,} {what} could not be used: {names}",
-                "what is wrong with each stands above; all others are done.",
+                f"what is wrong with each stands above{'; all others are done' if self.answers else ''}.",
             )
 
 
@@ -220,8 +219,7 @@ def main(
         spare_pictures(output, [*given, *on_list])
     keep_large_blocks()
     network = model.load(choose_device(), weights)
-    drawn = regions.read(boxes) if boxes else None
-    asked, tally = Asked(given, drawn, on_list, output, some=bool(paths)), Tally()
+    asked, tally = Asked(given, regions.read(boxes) if boxes else None, on_list, output), Tally()
     with (
         progress("predicting", sum(1 for _ in asked.each()), "pictures", stderr=True) as task,
         opened(output) as out,  # after the bar, which on a terminal keeps what is printed out of its line

@@ -110,7 +110,7 @@ def by_picture(
 
     A problem for each picture that is not among the files found, or that several of them could be; the
     problems among what was found come first. With `some`, where pictures were chosen out of those in the
-    table, the boxes of the others are a remark, unless there are none but them.
+    table, the boxes of the others are a remark, and a picture without one is a problem.
     """
     wanted: dict[str, list[Region]] = {}
     for region in regions:
@@ -125,9 +125,12 @@ def by_picture(
             yield one
             continue
         path = _whole(one)
-        for name in (name for key in _names(path) for name in asked.get(key, ())):
+        names = [name for key in _names(path) for name in asked.get(key, ())]
+        if some and not names:
+            yield Problem(one, "no box in the table is of this picture")
+        for name in names:
             files[name].setdefault(path, one)
-    others = [name for name in wanted if not files[name]] if some and any(files.values()) else []
+    others = [name for name in wanted if some and not files[name]]
     if others:
         every = sum(map(len, wanted.values()))
         left_out = sum(len(wanted.pop(name)) for name in others)

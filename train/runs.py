@@ -33,7 +33,7 @@ DIGITS = 4  # of the metrics
 WORKSPACE = "workspace"  # as DVC calls it
 LOCK, TEST, METRICS = "dvc.lock", "train/test.json", "train/metrics.json"
 PREDICTIONS, CURVES = "train/report/predictions.csv", "train/plots/curves.csv"
-MODEL = "train/model.safetensors"
+MODEL, DATA = "train/model.safetensors", "data/cifar10"
 
 Read = Callable[[str], bytes | None]  # the content of a file, or None if it is not there
 
@@ -47,6 +47,7 @@ class Run:
     subject: str  # the commit's
     recipe: str
     parameters: dict[str, Any]  # of the stage train, as dvc.lock has them
+    made_of: tuple[str, str]  # checksums of the network and of the pictures that it was shown, of dvc.lock
     pictures: int  # test pictures
     accuracy: float
     loss: float
@@ -163,7 +164,7 @@ def _reader(repo: Repo) -> Read:
 
 def _run(name: str, commit: str, subject: str, reading: Read) -> Run:
     test, metrics = _json(reading, name, TEST), _json(reading, name, METRICS)
-    recipe, parameters = _locked(reading, name)
+    recipe, parameters, made_of = _locked(reading, name)
     accuracy, loss = (_number(test, name, TEST, key) for key in ("accuracy", "loss"))
     pictures = int(_number(test, name, TEST, "pictures"))
     if pictures < 1 or not 0 <= accuracy <= 1:
@@ -173,7 +174,9 @@ def _run(name: str, commit: str, subject: str, reading: Read) -> Run:
     epochs = None if old else _number(metrics, name, METRICS, "full_size_epochs")
     answers = _answers(reading, name, pictures, accuracy)
     curves = _table(reading, name, CURVES, ["epoch", "accuracy", "val_accuracy"], float)
-    return Run(name, commit, subject, recipe, parameters, pictures, accuracy, loss, epochs, answers, curves)
+    return Run(
+        name, commit, subject, recipe, parameters, made_of, pictures, accuracy, loss, epochs, answers, curves
+    )
 
 
 def _other(name: str) -> str:
@@ -215,21 +218,25 @@ def _number(table: dict[str, Any], name: str, path: str, key: str) -> float:
     raise UserError(f"{name}: {path} is not a run's metrics ({what})", _other(name))
 
 
-def _locked(reading: Read, name: str) -> tuple[str, dict[str, Any]]:
-    """Return recipe and parameters that a run was made with: params.yaml may have been changed since."""
+def _locked(reading: Read, name: str) -> tuple[str, dict[str, Any], tuple[str, str]]:
+    """Return recipe and parameters that a run was made with, for params.yaml may have been changed since.
+
+    And the checksums of the network and of the pictures that it was shown.
+    """
     try:
         stages = YAML(typ="safe").load(_text(reading, name, LOCK) or "")["stages"]
         trained, tested = stages["train"], stages["evaluate"]
         ((key, parameters),) = trained["params"]["params.yaml"].items()
         made = next(out["md5"] for out in trained["outs"] if out["path"] == MODEL)
         shown = next(dep["md5"] for dep in tested["deps"] if dep["path"] == MODEL)
+        data = str(next((dep["md5"] for dep in tested["deps"] if dep["path"] == DATA), ""))
         recipe, parameters = str(key.split(".")[1]), {str(each): parameters[each] for each in parameters}
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError, StopIteration):
         what = f"{name}: {LOCK} has no whole run of the stages train and evaluate"
         raise UserError(what, _other(name)) from None
     if made != shown:
         raise UserError(f"{name}: {TEST} is about another network than the one trained last", _other(name))
-    return recipe, parameters
+    return recipe, parameters, (str(made), data)
 
 
 def _table(reading: Read, name: str, path: str, columns: list[str], kind: type) -> pd.DataFrame | None:

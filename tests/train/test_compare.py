@@ -380,9 +380,17 @@ def test_a_folder_that_is_no_repository(said: Any, tmp_path: Path, monkeypatch: 
     [(0.04, "more than chance would explain (p = 0.040)"), (0.06, "could be chance (p = 0.060)")],
 )
 def test_the_verdict_goes_by_the_corrected_p(p: float, said: str) -> None:
-    run = Run("b", "", "", "quick", {}, 100, 0.5, 1.0, None, None, None)
+    run = Run("b", "", "", "quick", {}, ("a", "b"), 100, 0.5, 1.0, None, None, None)
     row = compare.Row(run, Paired(100, 20, 5), p, [])
     assert compare.verdict(row, "a") == f"b: +15.00 points against a{', ' if p < 0.05 else ' '}{said}"
+
+
+@pytest.mark.parametrize(("data", "same"), [("b", True), ("c", False), ("", False)])
+def test_one_network_is_no_different_from_itself_wherever_its_answers_are(data: str, same: bool) -> None:
+    one, other = (
+        Run("b", "", "", "quick", {}, ("a", of), 100, 0.5, 1.0, None, None, None) for of in ("b", data)
+    )
+    assert (compare.pair(one, other) == Paired(100, 0, 0)) == same
 
 
 def test_a_parameter_that_one_run_alone_has_is_new_or_gone() -> None:

@@ -18,6 +18,7 @@ def run(name: str, curves: bool = True, watch_test: bool = False) -> Run:
         "",
         "quick",
         {"watch_test": watch_test},
+        ("a", "b"),
         100,
         0.5,
         1.0,

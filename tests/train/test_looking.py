@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.looking import ahead
+from data.folders import Problem
+from tests.tiny import untrained
+from train import looking
+from train.looking import Form, Look, Predictions, ahead
 
 
 @given(st.integers(0, 60), st.integers(1, 4), st.integers(1, 20), st.integers(1, 8))
@@ -30,22 +35,22 @@ def test_no_more_than_asked_for_are_taken_ahead() -> None:
 
 
 def test_work_goes_on_while_the_caller_is_busy() -> None:
-    first_done, all_done = threading.Event(), threading.Barrier(2, timeout=30)
+    second_begun, all_done = threading.Event(), threading.Barrier(2, timeout=30)
 
     def work(number: int) -> None:
-        if number:
+        if number == 1:
+            second_begun.set()
             all_done.wait()
-        first_done.set()
 
     def items() -> Iterator[int]:
-        yield 0
-        assert first_done.wait(30)
-        yield 1
+        yield from (0, 1)
+        assert second_begun.wait(30)  # and so the first is done
+        yield 2
 
-    results = ahead(work, items(), threads=1, most=2)
+    results = ahead(work, items(), threads=1, most=3)
     next(results)
     all_done.wait()
-    next(results)
+    assert len(list(results)) == 2
 
 
 def test_the_caller_works_where_it_would_wait() -> None:
@@ -65,6 +70,35 @@ def test_the_caller_works_where_it_would_wait() -> None:
 
     first, second = ahead(work, items(), threads=1, most=2)
     assert second == threading.current_thread().name != first
+
+
+@pytest.mark.parametrize(
+    ("worked", "overlap"), [(0.01, True), (1.0, False)], ids=["files that come slowly", "files at hand"]
+)
+def test_on_a_cpu_reading_goes_on_only_where_it_waits(
+    worked: float, overlap: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, while_network_works = 0, []
+
+    def read(asked: object) -> tuple[Look, float, float]:
+        nonlocal begun
+        begun += 1
+        time.sleep(0.002)
+        return Look(), 1.0, worked
+
+    def answered(*_: object) -> Predictions:
+        before = begun
+        time.sleep(0.05)
+        while_network_works.append(begun - before)
+        return Predictions(pd.DataFrame(), (), ())
+
+    monkeypatch.setattr(looking, "timed", read)
+    monkeypatch.setattr(looking, "answered", answered)
+    monkeypatch.setattr(looking, "BATCH", 8)
+    found = looking.batches([Problem("", "")] * 64, untrained(), Form())
+    assert len(list(found)) == 9
+    # One that a thread was about to begin it may still begin.
+    assert (max(while_network_works) > looking.THREADS) == overlap
 
 
 def test_what_work_raises_ends_it() -> None:

@@ -223,7 +223,13 @@ def found(actual: Sequence[str], predicted: Sequence[str], **about: Any) -> Find
     assert result
     curves = pd.DataFrame({"epoch": [1, 2], "lr": 0.1, "momentum": 0.9, "loss": 1.0, "accuracy": 0.5})
     curves[["val_loss", "val_accuracy"]] = [[1.0, 0.75], [1.2, 0.5]]
-    said: dict[str, Any] = {"recipe": "quick", "watch_test": False, "smoothing": 0.0, "epochs": 2}
+    said: dict[str, Any] = {
+        "recipe": "quick",
+        "watch_test": False,
+        "smoothing": 0.0,
+        "epochs": 2,
+        "cut_short": 0,
+    }
     said |= {"full_size_epochs": 1.5, "curves": curves, "pictures": 0, "labelled": 0} | about
     nobody = pd.DataFrame(columns=["picture", "annotators", "agreed", "cifar10", "predicted", "differ"])
     return Findings(About(**said), untrained(), tested, result, tested, nobody, None)

@@ -257,13 +257,21 @@ def test_boxes_that_show_nothing_or_have_no_picture_are_named_and_counted(
     said = capsys.readouterr()
     assert pd.read_csv(io.StringIO(said.out))["box"].tolist() == [1]
     assert said.err.splitlines() == [
-        "note: left out, of pictures that are not among those given: 1 of 6 boxes",
         "00, box 2: outside of the picture of 32 x 32 pixels",
         "01, box 3: a box of 0 x 24 pixels, with no area",
         "02, box 4: its place and size are not all numbers",
+        "99, box 5: no such picture",
         "08, box 6: not a picture that can be read (cannot identify image file)",
     ]
-    assert error.value.what.startswith("4 of 5 boxes could not be used: 00, box 2, 01, box 3, ")
+    assert error.value.what.startswith("5 of 6 boxes could not be used: 00, box 2, 01, box 3, ")
+
+
+def test_the_boxes_of_one_picture(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("boxes.csv").write_text("picture,x,y,width,height\n00,4,4,20,24\n01,4,4,20,24\n00,1,1,9,9\n")
+    predict.main(["pictures/00.png"], boxes=Path("boxes.csv"))
+    said = capsys.readouterr()
+    assert pd.read_csv(io.StringIO(said.out))["box"].tolist() == [1, 3]
+    assert said.err == "note: left out, of pictures that are not among those given: 1 of 3 boxes\n"
 
 
 def test_a_file_of_boxes_that_is_none_ends_it(stage: Stage, trained: Path) -> None:

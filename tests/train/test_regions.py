@@ -146,7 +146,9 @@ def test_where_pictures_were_chosen_the_boxes_of_others_are_counted_and_no_probl
     assert remark == Remark("left out, of pictures that are not among those given: 3 of 5 boxes")
     assert isinstance(chosen, tuple)
     assert [box.row for box in chosen[1]] == [1, 4]
-    assert all(isinstance(one, Problem) for one in regions.by_picture(wanted, ["p/d.png"], some=True))
+    unnamed, remark = regions.by_picture(wanted, ["p/d.png"], some=True)
+    assert str(unnamed) == "p/d.png: no box in the table is of this picture"
+    assert remark == Remark("left out, of pictures that are not among those given: 5 of 5 boxes")
 
 
 def test_the_committed_labels_columns_are_understood() -> None:
