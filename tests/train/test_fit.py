@@ -232,7 +232,7 @@ def test_a_full_disk_is_named(stage: Stage, workspace: Path) -> None:
 
 
 def test_two_trainings_at_once_are_refused(stage: Stage, workspace: Path) -> None:
-    write_params(workspace, **TINY | {"epochs": 2000})
+    write_params(workspace, **TINY | {"epochs": 2000, "fall_epochs": 1999.0})
     first = start()
     assert first.stdout is not None
     first.stdout.readline()
