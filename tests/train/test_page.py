@@ -260,6 +260,20 @@ def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
     assert [records.record(row)["name"] for row in some.wrong] == ["test-00003", "test-00001"]
 
 
+@pytest.mark.parametrize(
+    ("cut_short", "said"),
+    [
+        (0, "2 epochs, some on smaller pictures; their work is that of 1.5 epochs of full size."),
+        (1000, "a trial, cut short after 1,000 steps, the work of 1.5 epochs of full size."),
+    ],
+)
+def test_a_trial_that_was_cut_short_is_called_so(
+    cut_short: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert said in page.render(found(["cat", "dog"], ["cat", "dog"], cut_short=cut_short))
+
+
 def test_without_a_mistake_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = page.render(found(["cat", "dog"], ["cat", "dog"]))

@@ -453,12 +453,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_memory_does_not_grow_with_the_folder(trained: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     peaks = []
-    for count in (2_000, 20_000):
+    for count in (2_000, 100_000):
         many = Path(f"many{count}")
         many.mkdir()
         for number in range(count):
-            os.link(NAMES[0], many / f"{number:06}.png")
+            os.link(NAMES[number % len(NAMES)], many / f"{number:06}.png")
         said = subprocess.check_output([sys.executable, "-c", RESIDENT, many], env=environment, text=True)
         assert f"p.csv: {count:,} pictures" in said
         peaks.append(int(said.splitlines()[-1]) / 1024)
-    assert peaks[1] - peaks[0] < 16, f"{peaks} MB"
+    # Their names take some; their pixels, all at once, would take 300 MB.
+    assert peaks[1] - peaks[0] < 64, f"{peaks} MB"
