@@ -91,11 +91,11 @@ def main(
             for one in folders:
                 # Turns of a second, each going first in half of the rounds: a machine whose speed drifts
                 # favours neither.
-                if number % 2:
-                    forward.append(bare(network, count // len(folders), device))
-                files.append(from_files(one, network))
-                if not number % 2:
-                    forward.append(bare(network, count // len(folders), device))
+                for from_disk in (bool(number % 2), not number % 2):
+                    if from_disk:
+                        files.append(from_files(one, network))
+                    else:
+                        forward.append(bare(network, count // len(folders), device))
     report(files, forward, describe(device), out)
 
 

@@ -11,20 +11,12 @@ import codecs
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from data.folders import Problem, pictures_in, reason
 
 LIST = "-"  # stands for a list on standard input
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something to know that is no problem."""
-
-    text: str
 
 
 def listed(source: BinaryIO) -> list[str]:

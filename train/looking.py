@@ -23,10 +23,9 @@ from data.errors import UserError
 from data.folders import Problem
 from data.pictures import CLASSES
 from train import finding, reading, regions
-from train.finding import Remark
 from train.inference import answer
 from train.model import Model
-from train.regions import Region
+from train.regions import Region, Remark
 
 BATCH = 128  # pictures at once: more are no faster on two cores, and the first answer takes longer
 CHUNK = 4  # pictures that a thread reads at a time: handing over a task costs as much as a small picture

@@ -37,11 +37,10 @@ from data.pictures import CLASSES
 from data.progress import progress
 from train import finding, listing, looking, model, regions
 from train.device import choose_device, keep_large_blocks
-from train.finding import Remark
 from train.listing import Format
 from train.looking import Form, Predictions
 from train.model import MODEL, Model
-from train.regions import Region
+from train.regions import Region, Remark
 
 IMAGES = "annotate/images"  # where annotate/labels/boxes.csv was drawn
 NAMED = 3  # in the last message

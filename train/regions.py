@@ -22,7 +22,6 @@ from pandas.errors import ParserWarning
 from data.errors import UserError
 from data.folders import Problem
 from data.rectangles import corners
-from train.finding import Remark
 
 NUMBERS = ("x", "y", "width", "height", "rotation")
 NEEDED = ("picture", *NUMBERS[:4])
@@ -59,6 +58,13 @@ class Region:
         if left >= right or top >= bottom:
             raise ValueError(f"outside of the picture of {width} x {height} pixels")
         return left, top, right, bottom
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to know that is no problem."""
+
+    text: str
 
 
 def read(path: Path) -> list[Region]:

@@ -11,8 +11,7 @@ from data.errors import UserError
 from data.folders import Problem
 from data.rectangles import corners
 from train import regions
-from train.finding import Remark
-from train.regions import Region
+from train.regions import Region, Remark
 
 HEAD = "picture,annotator,region,label,x,y,width,height,rotation\n"
 
