@@ -22,15 +22,18 @@ from data.pictures import CLASSES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from train.inference import Score
+
 PUBLISHED = Path("train/published.csv")
 
 OURS, GREY = "#1f6feb", "#8c959f"
 
 
-def curves(ours: pd.DataFrame, watch_test: bool = False) -> Figure:
+def curves(ours: pd.DataFrame, watch_test: bool = False, tested: Score | None = None) -> Figure:
     """Draw loss, accuracy and learning rate by epoch, with the published log in grey behind.
 
     The pictures watched are the test pictures or those held out for validation; the log's were the former.
+    How well the test pictures were recognised after the last epoch is a mark of its own.
     """
     published = pd.read_csv(PUBLISHED)
     figure = Figure(figsize=(12, 3.6), layout="constrained")
@@ -47,6 +50,10 @@ def curves(ours: pd.DataFrame, watch_test: bool = False) -> Figure:
         rate.plot(
             table["epoch"], table["momentum"], ":", color=colour, marker=marker, label=f"{name}: momentum"
         )
+    if tested:
+        name = f"this run: test, {tested.accuracy:.2%} after the last epoch"
+        for axes, value in ((loss, tested.loss), (accuracy, tested.accuracy)):
+            axes.plot(ours["epoch"].iloc[-1:], [value], "D", color=OURS, label=name, zorder=3)
     loss.set(title="Loss", xlabel="epoch", ylim=(0, 2.6))
     accuracy.set(title="Accuracy", xlabel="epoch", ylim=(0, 1))
     rate.set(title="Learning rate (momentum dotted)", xlabel="epoch", ylim=(0, None))
@@ -62,16 +69,14 @@ def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, names: tupl
     """Draw a value on the train pictures (dashed) and, where others are watched, on those (solid)."""
     marker = _marker(table)
     train, watched = names
-    axes.plot(
-        table["epoch"], table[column], "--", color=colour, alpha=0.7, marker=marker and ".", label=train
-    )
+    axes.plot(table["epoch"], table[column], "--", color=colour, alpha=0.7, marker=marker, label=train)
     if table[f"val_{column}"].notna().any():
         axes.plot(table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=watched)
 
 
 def _marker(table: pd.DataFrame) -> str:
     """Mark single epochs where there are few, so that a run of one epoch can be seen."""
-    return "o" if len(table) <= 15 else ""
+    return "." if len(table) <= 15 else ""
 
 
 def confusion(counts: pd.DataFrame) -> Figure:

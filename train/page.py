@@ -147,7 +147,7 @@ def drawn(found: Findings) -> dict[str, Markup]:
     """Return the page's figures."""
     about = "Loss, accuracy, learning rate and momentum by epoch, of this run and of the published one"
     bars = "Accuracy by confidence, and the number of pictures in each range of confidence"
-    curves = figures.curves(found.about.curves, found.about.watch_test)
+    curves = figures.curves(found.about.curves, found.about.watch_test, found.result.score)
     return {
         "curves": Markup(figures.svg(curves, "curves", about)),
         "reliability": Markup(figures.svg(figures.reliability(found.reliability), "bars", bars)),

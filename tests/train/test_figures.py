@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from data.pictures import CLASSES
 from tests.tiny import ROOT
 from train import figures
+from train.inference import Score
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +37,16 @@ def test_a_run_is_drawn_over_the_published_one(val_accuracy: float | None, lines
     assert np.shape(drawn["published: test"].get_ydata()) == (50,)
     assert to_hex(drawn["this run: train"].get_color()) == figures.OURS
     assert len(rate.get_lines()) == 4
+
+
+def test_the_last_word_of_the_test_pictures_is_a_mark_with_its_accuracy() -> None:
+    loss, accuracy, _ = figures.curves(run(None), tested=Score(loss=0.3, accuracy=0.9483)).axes
+    name = "this run: test, 94.83% after the last epoch"
+    for axes, value in ((loss, 0.3), (accuracy, 0.9483)):
+        (mark,) = (line for line in axes.get_lines() if line.get_label() == name)
+        assert np.array_equal(mark.get_xydata(), [[2, value]])
+    without = figures.curves(run(None)).axes[1].get_lines()
+    assert not any("last epoch" in str(line.get_label()) for line in without)
 
 
 def test_the_confusion_matrix_shows_every_count_that_is_not_zero() -> None:
