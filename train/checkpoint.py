@@ -46,16 +46,17 @@ class Fingerprint:
     recipe: str
     data: str
     code: str
+    device: str  # "cpu" or "cuda": from the same seed each draws other numbers
 
     @classmethod
-    def of(cls, params: Train, pictures: Path, command: str = "fit") -> Fingerprint:
+    def of(cls, params: Train, pictures: Path, device: torch.device, command: str = "fit") -> Fingerprint:
         """Take checksums of the parameters, of the file of pictures, and of the code with torch's release.
 
         Part of the parameters is the command: a run belongs to that which began it.
         """
         code = [torch.__version__, *(digest(Path(__file__).with_name(name), "sha256") for name in CODE)]
         recipe = _short(command + params.model_dump_json())
-        return cls(recipe, digest(pictures, "sha256")[:12], _short(" ".join(code)))
+        return cls(recipe, digest(pictures, "sha256")[:12], _short(" ".join(code)), device.type)
 
     @property
     def name(self) -> str:
@@ -64,7 +65,7 @@ class Fingerprint:
 
     def differs(self, other: Mapping[str, str]) -> str:
         """Name the parts in which another run differs."""
-        names = {"recipe": "parameters", "data": "pictures", "code": "code"}
+        names = {"recipe": "parameters", "data": "pictures", "code": "code", "device": "device"}
         return " and ".join(names[part] for part, value in asdict(self).items() if other.get(part) != value)
 
 

@@ -20,9 +20,16 @@ ORDER, AUGMENT, COINS = range(3)
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
-def choose_device() -> torch.device:
-    """Return the first GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def choose_device(number: int = 0) -> torch.device:
+    """Return the GPU of a number if there are GPUs, else the CPU.
+
+    float32 is float32 on either: left alone, a GPU's convolutions take factors of ten bits (TF32).
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
 
 
 def describe(device: torch.device) -> str:
@@ -52,8 +59,8 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 def compiled(network: nn.Module, when: str, device: torch.device) -> nn.Module:
     """Return the network compiled by torch.compile if it is wanted: "never", on a "gpu", or "always".
 
-    Code is made at the first step, and anew for each size of pictures and for a last batch. On a GPU the
-    steps are recorded as CUDA graphs.
+    Code is made at the first step, and anew for each size of pictures. On a GPU the steps are recorded as
+    CUDA graphs.
     """
     if when == "never" or (when == "gpu" and device.type != "cuda"):
         return network

@@ -154,11 +154,8 @@ def joined() -> Iterator[World]:
     if not dist.is_torchelastic_launched():
         yield World(0, 1, choose_device())
         return
-    device = torch.device("cpu")
     _enough(int(os.environ["LOCAL_WORLD_SIZE"]))
-    if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(device)
+    device = choose_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     world = World(dist.get_rank(), dist.get_world_size(), device)
     with nullcontext() if world.first else _silent(), _others_needed():

@@ -216,7 +216,7 @@ def fit(chosen: Params, world: World) -> None:
     (images, labels), watched = split(recipe, world.device)
     trainer = Trainer(recipe, images, labels, world)
     with locked(world):
-        fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors")
+        fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors", world.device)
         what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
         print(f"{what}, {describe(world.device)}, {precision(recipe, world.device)}", flush=True)
         training = Run(trainer, watched, fingerprint)

@@ -50,7 +50,9 @@ class Trainer:
         if params.sync_bn:
             self._share_statistics()
         self._eager = world.wrap(self.network)
-        self.forward = compiled(self._eager, params.compile, self.device)
+        # SyncBatchNorm exchanges numbers in every layer, where compiled code would break off each time.
+        when = "never" if params.sync_bn else params.compile
+        self.forward = compiled(self._eager, when, self.device)
         self.restart(params, images, labels)
 
     def restart(self, params: Train, images: Tensor, labels: Tensor) -> None:
@@ -120,23 +122,27 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"], group["momentum"] = self.schedule.lr(self.step), self.schedule.momentum(self.step)
         self.network.train()
+        # The last batch of an epoch is smaller: compiling for it takes longer than all of its steps.
+        forward = self.forward if batch == self.params.batch else self._eager
         try:
-            loss, correct = self._gradients(pictures, labels, batch)
+            loss, correct = self._gradients(forward, pictures, labels, batch)
         except Exception as error:
-            if self.forward is self._eager or not cannot_compile(error):
+            if forward is self._eager or not cannot_compile(error):
                 raise
             reason = str(error).strip().splitlines()[0]
             print(f"not compiled, runs as it is: {type(error).__name__}: {reason}", flush=True)
             self.forward = self._eager
-            loss, correct = self._gradients(pictures, labels, batch)
+            loss, correct = self._gradients(self._eager, pictures, labels, batch)
         self.optimizer.step()
         return loss, correct
 
-    def _gradients(self, pictures: Tensor, labels: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    def _gradients(
+        self, forward: nn.Module, pictures: Tensor, labels: Tensor, batch: int
+    ) -> tuple[Tensor, Tensor]:
         """Put the gradients of a batch into the weights; return loss and right answers as `update` does."""
         self.optimizer.zero_grad()
         with autocast(self.device, self.params.precision):
-            answers = self.forward(pictures)
+            answers = forward(pictures)
         answers = answers.to(torch.promote_types(answers.dtype, torch.float32))  # out of bfloat16
         mean = F.cross_entropy(answers, labels, label_smoothing=self.params.label_smoothing)
         loss = mean * (len(labels) / batch)

@@ -10,7 +10,7 @@ torch.optim.Muon takes matrices alone and lets them grow.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -42,28 +42,35 @@ class Muon(torch.optim.SGD):
                 self._turn(group)
 
     def _turn(self, group: dict[str, Any]) -> None:
-        """Turn the kernels of a group, those of the same shape at once: most are small."""
-        alike: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
-        for kernel in group["params"]:
-            matrix = self._momentum(kernel, group["momentum"], group["nesterov"]).flatten(1)
-            alike[(matrix.shape[0], matrix.shape[1])].append((kernel, matrix))
-        for (rows, columns), found in alike.items():
-            steps = orthogonal(torch.stack([matrix for _, matrix in found]))
+        """Turn the kernels of a group, those of the same shape at once: they are small, each call costs."""
+        kernels: list[nn.Parameter] = group["params"]
+        wanted = self._steps(kernels, group["momentum"], group["nesterov"])
+        alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        for kernel, step in zip(kernels, wanted, strict=True):
+            alike[kernel.shape].append((kernel, step))
+        for shape, found in alike.items():
+            weights = torch.stack([kernel for kernel, _ in found]).flatten(2)
+            steps = orthogonal(torch.stack([step for _, step in found]).flatten(2))
             # The root is how long the step is by itself: its singular values are near to 1.
-            share = group["lr"] * group["turn"] / min(rows, columns) ** 0.5
-            for (kernel, _), step in zip(found, steps, strict=True):
-                length = kernel.norm()
-                kernel.sub_(step.reshape(kernel.shape) * (share * length))
-                kernel.mul_(length / kernel.norm())
+            share = group["lr"] * group["turn"] / min(weights.shape[1:]) ** 0.5
+            length = weights.norm(dim=(1, 2), keepdim=True)
+            weights -= steps * (share * length)
+            weights *= length / weights.norm(dim=(1, 2), keepdim=True)
+            torch._foreach_copy_([kernel for kernel, _ in found], weights.reshape(-1, *shape).unbind())
 
-    def _momentum(self, kernel: nn.Parameter, momentum: float, nesterov: bool) -> Tensor:
-        gradient, state = kernel.grad, self.state[kernel]
-        assert gradient is not None
-        buffer: Tensor | None = state.get("momentum_buffer")
-        if buffer is None:
-            buffer = state["momentum_buffer"] = torch.zeros_like(kernel)
-        buffer.mul_(momentum).add_(gradient)
-        return gradient.add(buffer, alpha=momentum) if nesterov else buffer
+    def _steps(self, kernels: list[nn.Parameter], momentum: float, nesterov: bool) -> Sequence[Tensor]:
+        """Return the steps that SGD would take at a rate of 1, and add the gradients to the momenta."""
+        gradients, momenta = [], []
+        for kernel in kernels:
+            state = self.state[kernel]
+            if state.get("momentum_buffer") is None:
+                state["momentum_buffer"] = torch.zeros_like(kernel)
+            assert kernel.grad is not None
+            gradients.append(kernel.grad)
+            momenta.append(state["momentum_buffer"])
+        torch._foreach_mul_(momenta, momentum)
+        torch._foreach_add_(momenta, gradients)
+        return torch._foreach_add(gradients, momenta, alpha=momentum) if nesterov else momenta
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

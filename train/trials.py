@@ -105,7 +105,7 @@ def main(
     with only_training(), stoppable() as stop:
         for train in chosen:
             (images, labels), watched = split(train, device)
-            fingerprint = Fingerprint.of(train, PREPARED / "train.safetensors", "trials")
+            fingerprint = Fingerprint.of(train, PREPARED / "train.safetensors", device, "trials")
             if old := next((row for row in done if row["run"] == fingerprint.name), None):
                 checkpoint.clear(fingerprint)  # of a run that was killed just after its row was written
                 rows.append(old)

@@ -12,7 +12,8 @@ from train import checkpoint, model
 from train.checkpoint import Fingerprint, Story
 from train.loop import Trainer
 
-MINE = Fingerprint(recipe="r", data="d", code="c")
+MINE = Fingerprint(recipe="r", data="d", code="c", device="cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
 
 @pytest.fixture
@@ -97,9 +98,10 @@ def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (Fingerprint("x", "d", "c"), "of other parameters"),
-        (Fingerprint("r", "x", "c"), "of other pictures"),
-        (Fingerprint("x", "d", "x"), "of other parameters and code"),
+        (Fingerprint("x", "d", "c", "cpu"), "of other parameters"),
+        (Fingerprint("r", "x", "c", "cpu"), "of other pictures"),
+        (Fingerprint("x", "d", "x", "cpu"), "of other parameters and code"),
+        (Fingerprint("r", "d", "c", "cuda"), "of other device"),
     ],
 )
 def test_one_of_another_run_is_named_and_left_alone(
@@ -115,14 +117,15 @@ def test_one_of_another_run_is_named_and_left_alone(
     assert len(list(checkpoint.FOLDER.iterdir())) == 1
 
 
-def test_the_fingerprint_changes_with_recipe_pictures_and_nothing_else(tmp_path: Path) -> None:
+def test_the_fingerprint_changes_with_recipe_pictures_device_and_nothing_else(tmp_path: Path) -> None:
     pictures = tmp_path / "train.safetensors"
     pictures.write_bytes(b"a")
-    first = Fingerprint.of(tiny(), pictures)
-    assert Fingerprint.of(tiny(), pictures) == first
-    assert first.differs(vars(Fingerprint.of(tiny(seed=2), pictures))) == "parameters"
+    first = Fingerprint.of(tiny(), pictures, CPU)
+    assert Fingerprint.of(tiny(), pictures, CPU) == first
+    assert first.differs(vars(Fingerprint.of(tiny(seed=2), pictures, CPU))) == "parameters"
+    assert first.differs(vars(Fingerprint.of(tiny(), pictures, GPU))) == "device"
     pictures.write_bytes(b"b")
-    assert first.differs(vars(Fingerprint.of(tiny(), pictures))) == "pictures"
+    assert first.differs(vars(Fingerprint.of(tiny(), pictures, CPU))) == "pictures"
 
 
 def test_files_that_are_no_checkpoint_stop_nothing(

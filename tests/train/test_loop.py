@@ -10,7 +10,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 from data.errors import UserError
 from data.pictures import Pictures
 from tests.tiny import tiny
-from train.device import compiled, computes_bfloat16
+from train.device import choose_device, compiled, computes_bfloat16
 from train.loop import Trainer
 from train.resnet import ResNet
 
@@ -228,3 +228,49 @@ def test_a_network_is_compiled_where_that_is_wanted(
     network, other = torch.nn.Identity(), torch.nn.Identity()
     monkeypatch.setattr(torch, "compile", lambda *_, **__: other)
     assert compiled(network, when, torch.device(device)) is (other if compiles else network)
+
+
+class Counts(torch.nn.Module):
+    """A network that notes how many pictures it is given, as a compiled one would be."""
+
+    def __init__(self, network: torch.nn.Module, given: list[int]) -> None:
+        """Take the network that answers."""
+        super().__init__()
+        self.network, self.given = network, given
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Answer as the network does."""
+        self.given.append(len(pictures))
+        answers: Tensor = self.network(pictures)
+        return answers
+
+
+def test_nothing_is_compiled_for_the_smaller_last_batch(
+    train_set: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(torch, "compile", lambda network, **_: Counts(network, given))
+    trainer = Trainer(tiny(batch=32, compile="always"), *train_set)
+    for _ in range(2 * trainer.steps):  # 80 pictures: 32, 32, 16
+        trainer.take_step()
+    assert given == [32, 32, 32, 32]
+
+
+def test_what_exchanges_statistics_in_every_layer_is_not_compiled(
+    train_set: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "_share_statistics", lambda _: None)  # which a CPU cannot
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: Fails())
+    trainer = Trainer(tiny(compile="always", sync_bn=True), *train_set)
+    trainer.take_step()
+    assert trainer.step == 1
+
+
+def test_float32_on_a_gpu_is_no_shorter_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", used.append)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert choose_device(1) == torch.device("cuda", 1)
+    assert used == [1]
+    assert not torch.backends.cudnn.allow_tf32
