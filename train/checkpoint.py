@@ -65,7 +65,7 @@ class Fingerprint:
 
     def differs(self, other: Mapping[str, str]) -> str:
         """Name the parts in which another run differs."""
-        names = {"recipe": "parameters", "data": "pictures", "code": "code", "device": "device"}
+        names = {"recipe": "parameters", "data": "pictures", "code": "code", "device": "devices"}
         return " and ".join(names[part] for part, value in asdict(self).items() if other.get(part) != value)
 
 

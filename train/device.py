@@ -21,9 +21,9 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
 def choose_device(number: int = 0) -> torch.device:
-    """Return the GPU of a number if there are GPUs, else the CPU.
+    """Choose the GPU of a number if there are GPUs, else the CPU, and set it up.
 
-    float32 is float32 on either: left alone, a GPU's convolutions take factors of ten bits (TF32).
+    float32 is float32 on either: left alone, a GPU's convolutions keep ten bits of each factor (TF32).
     """
     if not torch.cuda.is_available():
         return torch.device("cpu")

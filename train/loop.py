@@ -51,7 +51,7 @@ class Trainer:
             self._share_statistics()
         self._eager = world.wrap(self.network)
         # SyncBatchNorm exchanges numbers in every layer, where compiled code would break off each time.
-        when = "never" if params.sync_bn else params.compile
+        when = "never" if params.sync_bn and world.size > 1 else params.compile
         self.forward = compiled(self._eager, when, self.device)
         self.restart(params, images, labels)
 

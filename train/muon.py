@@ -42,7 +42,7 @@ class Muon(torch.optim.SGD):
                 self._turn(group)
 
     def _turn(self, group: dict[str, Any]) -> None:
-        """Turn the kernels of a group, those of the same shape at once: they are small, each call costs."""
+        """Turn the kernels of a group, those of the same shape at once: many small calls take longer."""
         kernels: list[nn.Parameter] = group["params"]
         wanted = self._steps(kernels, group["momentum"], group["nesterov"])
         alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
@@ -59,7 +59,7 @@ class Muon(torch.optim.SGD):
             torch._foreach_copy_([kernel for kernel, _ in found], weights.reshape(-1, *shape).unbind())
 
     def _steps(self, kernels: list[nn.Parameter], momentum: float, nesterov: bool) -> Sequence[Tensor]:
-        """Return the steps that SGD would take at a rate of 1, and add the gradients to the momenta."""
+        """Add the gradients to the momenta; return the steps of SGD at a rate of 1, not to be changed."""
         gradients, momenta = [], []
         for kernel in kernels:
             state = self.state[kernel]

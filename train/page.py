@@ -15,6 +15,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -143,13 +144,17 @@ def mistakes(found: Findings, gallery: Gallery) -> tuple[list[dict[str, Any]], M
     return records, mosaic
 
 
+def curves(found: Findings) -> Figure:
+    """Draw the run's way to its result, beside the published one."""
+    return figures.curves(found.about.curves, found.about.watch_test, found.result.score)
+
+
 def drawn(found: Findings) -> dict[str, Markup]:
     """Return the page's figures."""
     about = "Loss, accuracy, learning rate and momentum by epoch, of this run and of the published one"
     bars = "Accuracy by confidence, and the number of pictures in each range of confidence"
-    curves = figures.curves(found.about.curves, found.about.watch_test, found.result.score)
     return {
-        "curves": Markup(figures.svg(curves, "curves", about)),
+        "curves": Markup(figures.svg(curves(found), "curves", about)),
         "reliability": Markup(figures.svg(figures.reliability(found.reliability), "bars", bars)),
     }
 

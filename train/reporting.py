@@ -56,7 +56,7 @@ def tables(found: Findings) -> dict[str, pd.DataFrame]:
 def pictures(found: Findings) -> dict[str, Figure]:
     """Return the figures by name."""
     return {
-        "curves": figures.curves(found.about.curves, found.about.watch_test, found.result.score),
+        "curves": page.curves(found),
         "confusion": figures.confusion(found.confusion),
         "reliability": figures.reliability(found.reliability),
         "mistakes": mistakes(found),

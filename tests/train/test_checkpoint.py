@@ -101,7 +101,7 @@ def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
         (Fingerprint("x", "d", "c", "cpu"), "of other parameters"),
         (Fingerprint("r", "x", "c", "cpu"), "of other pictures"),
         (Fingerprint("x", "d", "x", "cpu"), "of other parameters and code"),
-        (Fingerprint("r", "d", "c", "cuda"), "of other device"),
+        (Fingerprint("r", "d", "c", "cuda"), "of other devices"),
     ],
 )
 def test_one_of_another_run_is_named_and_left_alone(
@@ -123,7 +123,7 @@ def test_the_fingerprint_changes_with_recipe_pictures_device_and_nothing_else(tm
     first = Fingerprint.of(tiny(), pictures, CPU)
     assert Fingerprint.of(tiny(), pictures, CPU) == first
     assert first.differs(vars(Fingerprint.of(tiny(seed=2), pictures, CPU))) == "parameters"
-    assert first.differs(vars(Fingerprint.of(tiny(), pictures, GPU))) == "device"
+    assert first.differs(vars(Fingerprint.of(tiny(), pictures, GPU))) == "devices"
     pictures.write_bytes(b"b")
     assert first.differs(vars(Fingerprint.of(tiny(), pictures, CPU))) == "pictures"
 

@@ -11,6 +11,7 @@ from data.errors import UserError
 from data.pictures import Pictures
 from tests.tiny import tiny
 from train.device import choose_device, compiled, computes_bfloat16
+from train.distributed import World
 from train.loop import Trainer
 from train.resnet import ResNet
 
@@ -260,10 +261,12 @@ def test_what_exchanges_statistics_in_every_layer_is_not_compiled(
     train_set: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trainer, "_share_statistics", lambda _: None)  # which a CPU cannot
+    monkeypatch.setattr(World, "wrap", lambda _, network: network)  # which needs the other process
     monkeypatch.setattr(torch, "compile", lambda *_, **__: Fails())
-    trainer = Trainer(tiny(compile="always", sync_bn=True), *train_set)
-    trainer.take_step()
-    assert trainer.step == 1
+    for sync_bn, processes in ((True, 2), (True, 1), (False, 2)):
+        world = World(0, processes, torch.device("cpu"))
+        trainer = Trainer(tiny(compile="always", sync_bn=sync_bn), *train_set, world)
+        assert isinstance(trainer.forward, Fails) == (not sync_bn or processes == 1)
 
 
 def test_float32_on_a_gpu_is_no_shorter_format(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,33 @@ def test_it_goes_where_torchs_own_goes(rows: int, columns: int, nesterov: bool) 
         assert torch.cosine_similarity(moved.flatten(), expected.flatten(), dim=0) > 0.99
 
 
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_kernels_of_one_shape_turn_each_by_its_own_gradient(nesterov: bool) -> None:
+    """Three of one shape and one of another, colours last as in training: together as each alone."""
+
+    def kernels() -> list[nn.Parameter]:
+        generator = torch.Generator().manual_seed(7)
+        made = []
+        for rows in (6, 6, 6, 9):
+            one = torch.randn(rows, 4, 3, 3, generator=generator).to(memory_format=torch.channels_last)
+            made.append(nn.Parameter(one))
+            made[-1].grad = torch.randn(rows, 4, 3, 3, generator=generator)
+        return made
+
+    def steps(of: list[nn.Parameter]) -> None:
+        optimiser = Muon([{"params": of, "turn": 1.0}], lr=0.1, momentum=0.9, nesterov=nesterov)
+        for _ in range(3):
+            optimiser.step()
+
+    together, alone = kernels(), kernels()
+    steps(together)
+    for one in alone:
+        steps([one])
+    for one, other in zip(together, alone, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+        assert one.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_step_turns_a_kernel_by_its_share_and_keeps_its_length() -> None:
     one = kernel(32, 64)
     before = one.detach().clone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -109,6 +110,11 @@ def opened(browser: Browser, report: Path, request: pytest.FixtureRequest) -> It
     address = (report / "index.html").as_uri()
     assert [one for one in said if not one.startswith(("data:", address))] == []
     context.close()
+
+
+def test_the_curves_end_in_what_the_test_pictures_said(opened: Page, report: Path) -> None:
+    accuracy = json.loads((report.parent / "test.json").read_text())["accuracy"]
+    expect(opened.locator("#curves + .wide")).to_contain_text(f"test, {accuracy:.2%} after the last epoch")
 
 
 def test_a_cell_shows_its_pictures_and_escape_closes_it(opened: Page, report: Path) -> None:
