@@ -61,7 +61,7 @@ def curves(ours: pd.DataFrame, watch_test: bool = False, tested: Score | None = 
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     # One legend below all: within the axes it would cover curves, and its marks would look like points.
-    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return figure
 
 
