@@ -1,4 +1,4 @@
-"""The tables of README.md, made from dvc.yaml and params.yaml.
+"""The tables of README.md, made from dvc.yaml, params.yaml and the runs of train/reference/.
 
 python -m tests.readme        writes them anew between their marks
 """
@@ -9,12 +9,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from ruamel.yaml import YAML
+from scipy import stats
 
 from data import params
 from data.params import Train
 
 README = Path(__file__).parents[1] / "README.md"
+REFERENCE = README.with_name("train") / "reference"
 
 
 def row(*cells: object) -> str:
@@ -58,7 +61,36 @@ def value(found: object) -> str:
     return str(found).lower() if isinstance(found, bool) else str(found)
 
 
-TABLES = {"stages": stages, "parameters": parameters}
+def runs(recipe: str) -> pd.DataFrame:
+    """Return a recipe's runs on all of CIFAR-10, one for each seed, the accuracy in per cent."""
+    found = pd.read_csv(REFERENCE / recipe / "seeds.csv", dtype={"commit": str}, index_col="seed")
+    return found.assign(accuracy=found["accuracy"] * 100)
+
+
+def seeds() -> str:
+    """Return the accuracy by each seed, and how sure their mean is, by Student's t distribution."""
+    rows = []
+    for recipe in ("fast", "best"):
+        found = runs(recipe)
+        accuracy = found["accuracy"]
+        low, high = stats.t.interval(0.95, len(accuracy) - 1, accuracy.mean(), stats.sem(accuracy))
+        rows.append(
+            row(
+                f"`{recipe}`",
+                ", ".join(f"{one:.2f}" for one in accuracy),
+                f"**{accuracy.mean():.2f}**",
+                f"{accuracy.std():.2f}",
+                f"{low:.2f} to {high:.2f}",
+                f"{found['loss'].mean():.3f}",
+                ", ".join(f"{one:.0f}" for one in found["minutes"]),
+                ", ".join(found["commit"]),
+            )
+        )
+    head = ("recipe", "test accuracy by seed 1, 2, …, %", "mean", "deviation", "95 % interval of the mean")
+    return table((*head, "loss, mean", "minutes", "commit"), rows)
+
+
+TABLES = {"stages": stages, "parameters": parameters, "seeds": seeds}
 
 
 def marked(name: str) -> re.Pattern[str]:

@@ -23,6 +23,21 @@ def test_the_tables_are_those_of_the_pipeline(name: str) -> None:
     assert found[0] == readme.TABLES[name](), "make them anew with: python -m tests.readme"
 
 
+@pytest.mark.parametrize("recipe", ["fast", "best"])
+def test_sentences_about_the_seeds_say_what_is_in_their_table(recipe: str) -> None:
+    found = readme.runs(recipe)
+    mean, deviation, loss = found["accuracy"].mean(), found["accuracy"].std(), found["loss"].mean()
+    many = ("no", "one", "two", "three", "four", "five")[len(found)]
+    minutes = f"{found['minutes'].min():.0f} to {found['minutes'].max():.0f} min"
+    text = " ".join(TEXT.split())
+    assert f"`{recipe}` reaches {mean:.1f} %" in text
+    assert f"**{mean:.1f} %** after the last epoch, mean of {many} seeds ({minutes}" in text
+    assert f"| `{recipe}`, mean of {many} seeds |" in text
+    assert f"**{mean:.2f} %**, loss {loss:.3f} | {minutes}" in text
+    evidence = " ".join((ROOT / "train/RECIPES.md").read_text().split())
+    assert f"{mean:.2f} % in the mean with a deviation of {deviation:.2f}" in evidence
+
+
 def test_nothing_is_left_to_be_filled_in() -> None:
     assert not re.findall(r"@[A-Z_]+@|TODO|TBD", TEXT)
 
