@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 from ruamel.yaml import YAML
-from scipy import stats
 
 from data import params
 from data.params import Train
+from train.trials import interval_of_mean
 
 README = Path(__file__).parents[1] / "README.md"
 REFERENCE = README.with_name("train") / "reference"
@@ -68,12 +68,12 @@ def runs(recipe: str) -> pd.DataFrame:
 
 
 def seeds() -> str:
-    """Return the accuracy by each seed, and how sure their mean is, by Student's t distribution."""
+    """Return the accuracy by each seed, and how sure their mean is."""
     rows = []
     for recipe in ("fast", "best"):
         found = runs(recipe)
         accuracy = found["accuracy"]
-        low, high = stats.t.interval(0.95, len(accuracy) - 1, accuracy.mean(), stats.sem(accuracy))
+        low, high = interval_of_mean(accuracy)
         rows.append(
             row(
                 f"`{recipe}`",

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from tests import clones, readme
 from tests.tiny import BRIEF, ROOT, write_params
+from train.trials import interval_of_mean
 
 TEXT = readme.README.read_text()
 
@@ -27,6 +28,7 @@ def test_the_tables_are_those_of_the_pipeline(name: str) -> None:
 def test_sentences_about_the_seeds_say_what_is_in_their_table(recipe: str) -> None:
     found = readme.runs(recipe)
     mean, deviation, loss = found["accuracy"].mean(), found["accuracy"].std(), found["loss"].mean()
+    low, high = interval_of_mean(found["accuracy"])
     many = ("no", "one", "two", "three", "four", "five")[len(found)]
     minutes = f"{found['minutes'].min():.0f} to {found['minutes'].max():.0f} min"
     text = " ".join(TEXT.split())
@@ -36,6 +38,7 @@ def test_sentences_about_the_seeds_say_what_is_in_their_table(recipe: str) -> No
     assert f"**{mean:.2f} %**, loss {loss:.3f} | {minutes}" in text
     evidence = " ".join((ROOT / "train/RECIPES.md").read_text().split())
     assert f"{mean:.2f} % in the mean with a deviation of {deviation:.2f}" in evidence
+    assert f"a 95 % confidence interval of {low:.2f} to {high:.2f} %" in evidence
 
 
 def test_nothing_is_left_to_be_filled_in() -> None:

@@ -74,16 +74,22 @@ def result(trainer: Trainer, watched: tuple[torch.Tensor, torch.Tensor]) -> dict
     }
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
-    """Return mean, standard deviation and, of two runs or more, the mean's 95 % confidence interval.
+def interval_of_mean(results: pd.Series[float]) -> tuple[float, float]:
+    """Return the ends of the 95 % confidence interval of the mean of two runs' results or more.
 
-    By Student's t distribution, which takes the runs' results to be normally distributed.
+    By Student's t distribution, which takes the results to be normally distributed.
     """
+    low, high = stats.t.interval(0.95, len(results) - 1, results.mean(), stats.sem(results))
+    return float(low), float(high)
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """Return mean, standard deviation and, of two runs or more, the mean's 95 % confidence interval."""
     values = pd.Series([float(row["accuracy"]) for row in rows])
     said = f"accuracy  {values.mean():.2%} on {rows[0]['pictures']} {rows[0]['shown']} pictures"
     if len(values) < 2:
         return f"{said}, one run"
-    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    low, high = interval_of_mean(values)
     scatter = f"deviation {values.std():.2%}, 95 % from {low:.2%} to {high:.2%}"
     return f"{said}, mean of {len(values)} runs ({scatter})"
 
