@@ -66,17 +66,21 @@ class Train(_Group):
     progressive: tuple[SmallEpochs, ...] = Field(
         strict=False, description="a list of {epochs: N, size: PIXELS}, or []"
     )
-    start_lr: Rate = Field(description="learning rate at the first step")
+    start_lr: Rate = Field(description="learning rate at the beginning of the cycle")
     max_lr: Rate = Field(description="learning rate at the peak")
-    final_lr: Rate = Field(description="learning rate at the end")
+    final_lr: Rate = Field(description="learning rate at the end of the cycle")
     rise_epochs: Rate = Field(description="epochs from start_lr up to max_lr")
     fall_epochs: Rate = Field(description="epochs from max_lr down to final_lr")
-    lr_changes: Literal["step", "epoch"] = Field(description="step or epoch")
+    lr_changes: Literal["step", "epoch"] = Field(
+        description="step, or epoch: by epoch and for new gradients alone, as in Keras"
+    )
     momentum: Share = Field(description="momentum where the learning rate is lowest")
     momentum_at_peak: Share = Field(description="momentum where the learning rate is max_lr")
     nesterov: bool = Field(description="true or false")
-    weight_decay: Rate = Field(description="on weights: of all layers, with muon_lr of the dense one alone")
-    muon_lr: Rate = Field(description="share of its length that Muon turns a kernel at max_lr; 0 for SGD")
+    weight_decay: Rate = Field(
+        description="on the weights of convolutions and dense layer; with muon_lr of the latter alone"
+    )
+    muon_lr: Rate = Field(description="length of a step of Muon at max_lr, by the kernel's norm; 0 for SGD")
     label_smoothing: Share = Field(description="probability spread over all classes")
     precision: Literal["float32", "bfloat16"] = Field(
         description="float32, or bfloat16 where the device has it"

@@ -2,176 +2,105 @@
 
     python -m train.bench [--batch 128] [--rounds 5] [--out FILE]
 
-Four contenders take turns, so that a busy machine slows all of them:
+Four contenders take turns, so that a busy machine slows all of them, in another order each round:
 
 - the loop, with its pictures from data/cifar10/, shuffling, augmentation, schedule, sums, looks at the loss;
 - the bare step: forward, backward and optimiser on one batch that is there already, in the same precision;
 - the plain loop, as a PyTorch tutorial has it: DataLoader with two workers, torchvision's transforms, colours
   first, float32, memory as the system gives it; in a process of its own, since such settings are a process';
 - the matrix product, of 2048 x 2048 in the same precision, which says what the machine could do at most.
+
+Then what a checkpoint takes, and the most memory that loop and bare step hold, in processes of their own.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from multiprocessing.connection import Connection
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import torch.multiprocessing as mp
-import torch.nn.functional as F
 import typer
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from data import params
 from data.errors import UserError, run
 from data.files import write_json
 from data.interrupt import STARTS_AGAIN
 from data.params import Train
-from train.augment import MEAN, STD, colours_first
-from train.device import autocast, choose_device, computes_bfloat16, describe, keep_large_blocks
-from train.fit import LOOK_SECONDS, precision, split
+from data.pictures import PREPARED
+from train import checkpoint
+from train.checkpoint import Fingerprint, Story
+from train.contenders import SQUARE, bare_step, loop_step, multiply_adds, peak, plain_loop, product, rate
+from train.device import choose_device, describe, keep_large_blocks
+from train.fit import only_training, precision, split
 from train.loop import Trainer
-from train.resnet import ResNet
 
-# Multiply-adds of ResNet56v2 for a picture of 32 x 32; a step is this forward and twice this backward.
-MULTIPLY_ADDS = 193.1e6
-SQUARE = 2048  # side of the matrix product
 PRODUCTS = {"cpu": 8, "cuda": 1000}  # 0.2 to 0.8 s on two cores; on a GPU enough to outlast its start
 # Steps of a round: on a GPU, where they take milliseconds, what workers fetch ahead must not count.
 STEPS = {"cpu": 8, "cuda": 200}
-WORKERS = 2  # of the plain loop's DataLoader
-PAUSE = 1.0  # seconds in which the workers fetch what they fetch ahead, so that no other contender is slowed
+CHECKPOINTS = 5
 
 
-def rate(step: Callable[[], object], batch: int, steps: int, device: torch.device) -> float:
-    """Return how many pictures a second so many steps take, the device's own work included."""
-    finish(device)  # what was asked for before is no part of it
-    started = time.perf_counter()
-    for _ in range(steps):
-        step()
-    finish(device)
-    return batch * steps / (time.perf_counter() - started)
+@dataclass(frozen=True)
+class Settings:
+    """What was measured, and how."""
+
+    recipe: str
+    optimiser: str
+    precision: str
+    device: str
+    torch: str
+    batch: int
+    rounds: int
+    steps: int
 
 
-def finish(device: torch.device) -> None:
-    """Wait until a GPU has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+@dataclass(frozen=True)
+class Memory:
+    """The most that a process held, in bytes; of the loop also the data set, which is in it."""
+
+    loop: int
+    bare: int
+    data_set: int
+
+    @property
+    def ratio(self) -> float:
+        """The loop's without the data set, by the bare step's."""
+        return (self.loop - self.data_set) / self.bare
 
 
-def bare_step(trainer: Trainer, pictures: Tensor, labels: Tensor) -> Callable[[], object]:
-    """Return forward, backward and optimiser step on one batch, in the same precision and nothing more."""
-
-    def step() -> None:
-        with autocast(trainer.device, trainer.params.precision):
-            answers = trainer.forward(pictures)
-        loss = F.cross_entropy(answers.float(), labels)
-        trainer.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        trainer.optimizer.step()
-
-    return step
-
-
-def loop_step(trainer: Trainer) -> Callable[[], object]:
-    """Return the loop's step with its look at the loss."""
-    looked = time.monotonic()
-
-    def step() -> None:
-        nonlocal looked
-        trainer.take_step()
-        if time.monotonic() - looked > LOOK_SECONDS[trainer.device.type]:
-            trainer.totals()
-            looked = time.monotonic()
-
-    return step
+def peak_memory(train: Train, data_set: int) -> Memory:
+    """Measure loop and bare step, each in a process that does nothing else."""
+    found = {}
+    for which in ("loop", "bare"):
+        there, here = mp.get_context("spawn").Pipe()
+        process = mp.get_context("spawn").Process(target=peak, args=(here, train, which))
+        process.start()
+        here.close()
+        try:
+            found[which] = int(there.recv())
+        except EOFError:
+            raise UserError(f"the {which} step's process ended", "did memory run out?") from None
+        finally:
+            process.join()
+    return Memory(found["loop"], found["bare"], data_set)
 
 
-class Plain(Dataset[tuple[Tensor, int]]):
-    """The pictures one by one, as torchvision's CIFAR10 gives them."""
-
-    def __init__(self, images: NDArray[np.uint8], labels: list[int]) -> None:
-        """Take N x 32 x 32 x 3 and N labels."""
-        from torchvision.transforms import v2  # type: ignore[import-untyped]  # a second, for this one alone
-
-        self.images, self.labels = images, labels
-        self.transform = v2.Compose(
-            [
-                v2.RandomCrop(32, padding=4, padding_mode="reflect"),
-                v2.RandomHorizontalFlip(),
-                v2.ToImage(),
-                v2.ToDtype(torch.float32, scale=True),
-                v2.Normalize(MEAN, STD),
-            ]
-        )
-
-    def __len__(self) -> int:
-        """Return N."""
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return a picture, 3 x 32 x 32, cropped and flipped at random, and its label."""
-        return self.transform(Image.fromarray(self.images[index])), self.labels[index]
-
-
-def plain_loop(pipe: Connection, images: NDArray[np.uint8], labels: list[int], recipe: Train) -> None:
-    """Train as a tutorial does; for each number of steps that comes through the pipe send the rate back."""
-    device = choose_device()
-    torch.backends.cudnn.allow_tf32 = True  # as it is where nobody touches it
-    network: nn.Module = ResNet(recipe.depth).to(device)
-    optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    loader = DataLoader(
-        Plain(images, labels), recipe.batch, shuffle=True, num_workers=WORKERS, drop_last=True
-    )
-
-    def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        while True:
-            yield from loader
-
-    source = batches()
-
-    def step() -> None:
-        pictures, answers = next(source)
-        optimizer.zero_grad()
-        loss = F.cross_entropy(network(pictures.to(device)), answers.to(device))
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        loss.item()  # what a tutorial's loop adds up for its progress line
-
-    with suppress(EOFError):
-        serve(pipe, step, recipe.batch, device)
-
-
-def serve(pipe: Connection, step: Callable[[], object], batch: int, device: torch.device) -> None:
-    """Measure whenever a number of steps comes through the pipe, until it is 0."""
-    while steps := pipe.recv():
-        found = rate(step, batch, steps, device)
-        time.sleep(PAUSE)
-        pipe.send(found)
-
-
-def product_flops(device: torch.device, recipe: Train) -> float:
-    """Return how many floating-point operations a second a square matrix product does."""
-    half = recipe.precision == "bfloat16" and computes_bfloat16(device)
-    one = torch.randn(SQUARE, SQUARE, device=device, dtype=torch.bfloat16 if half else torch.float32)
-    rounds = rate(lambda: one @ one, 1, PRODUCTS[device.type], device)
-    return 2 * SQUARE**3 * rounds
-
-
-def resident_mb() -> float:
-    """Return how much memory this process holds, in MB, on Linux; 0 elsewhere."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS")), 0.0)
+def checkpoint_seconds(trainer: Trainer) -> float:
+    """Return how long it takes to save a checkpoint, the median of five."""
+    fingerprint = Fingerprint.of(trainer.params, PREPARED / "train.safetensors", trainer.device, "bench")
+    taken = []
+    with only_training():
+        for _ in range(CHECKPOINTS):
+            started = time.perf_counter()
+            checkpoint.write(trainer, fingerprint, Story([]))
+            taken.append(time.perf_counter() - started)
+        checkpoint.clear(fingerprint)
+    return statistics.median(taken)
 
 
 def main(
@@ -185,19 +114,33 @@ def main(
     keep_large_blocks()
     device = choose_device()
     steps = steps or STEPS[device.type]
-    train = (
-        params.load()
-        .named(recipe)
-        .model_copy(update={"batch": batch, "progressive": (), "epochs": 10**6, "devices": 1})
-    )
+    chosen = params.load()
+    changes = {"batch": batch, "progressive": (), "epochs": 10**6, "devices": 1}
+    train = chosen.named(recipe).model_copy(update=changes)
     images, labels = split(train, device)[0]
-    trainer, bare = Trainer(train, images, labels), Trainer(train, images, labels)
-    memory = resident_mb()
-    pictures = colours_first(bare.model.normalise(images[:batch]))
-    there, here = mp.get_context("spawn").Pipe()
-    plain = mp.get_context("spawn").Process(
-        target=plain_loop, args=(here, images.cpu().numpy(), labels.tolist(), train), daemon=False
+    trainer = Trainer(train, images, labels)
+    rates = taking_turns(trainer, rounds, steps)
+    saving = checkpoint_seconds(trainer)
+    memory = peak_memory(train, images.nbytes + labels.nbytes)
+    name, where = recipe or chosen.recipe, describe(device)
+    optimiser = type(trainer.optimizer).__name__
+    about = Settings(
+        name, optimiser, precision(train, device), where, str(torch.__version__), batch, rounds, steps
     )
+    work = multiply_adds(trainer.network)
+    figures = report(about, rates, work, saving, len(images), memory)
+    if out:
+        write_json(out, figures)
+
+
+def taking_turns(trainer: Trainer, rounds: int, steps: int) -> dict[str, list[float]]:
+    """Return the contenders' rates by name, one a round: pictures a second, of the product products."""
+    train, device = trainer.params, trainer.device
+    bare_one = bare_step(Trainer(train, trainer.images, trainer.labels))
+    loop_one, product_one = loop_step(trainer), product(device, train)
+    there, here = mp.get_context("spawn").Pipe()
+    pictures = trainer.images.cpu().numpy(), trainer.labels.tolist()
+    plain = mp.get_context("spawn").Process(target=plain_loop, args=(here, *pictures, train), daemon=False)
     plain.start()
     here.close()  # so that the end of that process is noticed
 
@@ -205,18 +148,19 @@ def main(
         there.send(steps)
         return float(there.recv())
 
-    bare_one, loop_one = bare_step(bare, pictures, labels[:batch]), loop_step(trainer)
     contenders: dict[str, Callable[[], float]] = {
-        "bare step": lambda: rate(bare_one, batch, steps, device),
-        "loop": lambda: rate(loop_one, batch, steps, device),
+        "bare step": lambda: rate(bare_one, steps, device),
+        "loop": lambda: rate(loop_one, steps, device),
         "plain loop": plain_rate,
-        "matrix product": lambda: product_flops(device, train),
+        "matrix product": lambda: rate(product_one, PRODUCTS[device.type], device),
     }
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    names = list(contenders)
+    rates: dict[str, list[float]] = {name: [] for name in names}
     try:
         for number in range(rounds + 1):
-            for name, measure in contenders.items():
-                result = measure()
+            first = number % len(names)  # who comes after whom changes, so that nobody always rests before
+            for name in names[first:] + names[:first]:
+                result = contenders[name]()
                 if number:  # the first round warms up
                     rates[name].append(result)
         there.send(0)
@@ -225,32 +169,42 @@ def main(
     finally:
         there.close()
         plain.join()
-    report(rates, f"{describe(device)}, {precision(train, device)}", batch, memory, out)
+    return rates
 
 
-def report(rates: dict[str, list[float]], where: str, batch: int, memory: float, out: Path | None) -> None:
-    """Print what each contender did, and how the loop stands beside each; write it if that is wanted."""
+def report(
+    about: Settings, rates: dict[str, list[float]], work: int, saving: float, count: int, memory: Memory
+) -> dict[str, object]:
+    """Print what each contender did, and how the loop stands beside each; return the figures.
+
+    `work` is the multiply-adds of a picture, `saving` the seconds of a checkpoint, `count` the pictures of
+    an epoch.
+    """
     middle = {name: statistics.median(values) for name, values in rates.items()}
 
     def by(other: str) -> float:
         return round(statistics.median(a / b for a, b in zip(rates["loop"], rates[other], strict=True)), 3)
 
-    step_flops = 3 * 2 * MULTIPLY_ADDS
-    product = middle.pop("matrix product")
-    share = round(middle["loop"] * step_flops / product, 3)
+    flops = middle.pop("matrix product") * 2 * SQUARE**3
+    share = round(middle["loop"] * 3 * 2 * work / flops, 3)
+    of_an_epoch = round(saving * middle["loop"] / count, 5)
     ratios = {"loop_by_bare_step": by("bare step"), "loop_by_plain_loop": by("plain loop")}
-    print(f"{where}, torch {torch.__version__}, batch {batch}, median of {len(rates['loop'])} rounds")
+    print(f"recipe {about.recipe}, {about.optimiser}, {about.precision}, {about.device}, torch {about.torch}")
+    print(f"batch {about.batch}, median of {about.rounds} rounds of {about.steps} steps")
     for name, value in middle.items():
         print(f"{name:<11} {value:9.1f} pictures/s")
     print(f"loop / bare step   {ratios['loop_by_bare_step']:.3f}")
     print(f"loop / plain loop  {ratios['loop_by_plain_loop']:.3f}")
-    print(f"{share:.0%} of the matrix product's {product / 1e9:.0f} GFLOP/s")
-    print(f"memory before the first step  {memory:.0f} MB")
-    if out:
-        about = {"batch": batch, "device": where, "memory_mb": round(memory), "torch": torch.__version__}
-        speeds = {name.replace(" ", "_"): round(value, 1) for name, value in middle.items()}
-        figures = {"pictures_per_second": speeds, "matrix_product_gflops": round(product / 1e9, 1)}
-        write_json(out, about | figures | ratios | {"share_of_matrix_product": share})
+    print(f"{share:.0%} of the matrix product's {flops / 1e9:.0f} GFLOP/s")
+    print(f"a checkpoint takes {saving:.3f} s, {of_an_epoch:.2%} of an epoch of {count:,} pictures")
+    print(f"peak memory  loop {memory.loop / 1e9:.2f} GB, bare step {memory.bare / 1e9:.2f} GB,", end=" ")
+    print(f"without the data set's {memory.data_set / 1e6:.0f} MB {memory.ratio:.3f} times")
+    speeds = {name.replace(" ", "_"): round(value, 1) for name, value in middle.items()}
+    figures: dict[str, object] = asdict(about) | ratios | {"share_of_matrix_product": share}
+    figures |= {"pictures_per_second": speeds, "matrix_product_gflops": round(flops / 1e9, 1)}
+    figures |= {"checkpoint_seconds": round(saving, 4), "checkpoint_share_of_epoch": of_an_epoch}
+    mega = {name: round(value / 1e6) for name, value in asdict(memory).items()}
+    return figures | {"peak_memory_mb": mega, "peak_memory_ratio": round(memory.ratio, 3)}
 
 
 if __name__ == "__main__":

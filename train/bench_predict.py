@@ -28,7 +28,7 @@ from data.interrupt import STARTS_AGAIN
 from data.pictures import PREPARED
 from data.progress import track
 from train import looking, model
-from train.bench import rate
+from train.contenders import rate
 from train.device import choose_device, describe, keep_large_blocks
 from train.inference import answer
 from train.looking import BATCH, Form
@@ -57,7 +57,11 @@ def from_files(folder: Path, network: Model) -> float:
 def bare(network: Model, count: int, device: torch.device) -> float:
     """Return how many pictures a second the network classifies that are in memory."""
     batch = torch.randint(256, (BATCH, 32, 32, 3), dtype=torch.uint8, device=device)
-    return rate(lambda: answer(network, batch), BATCH, max(count // BATCH, 1), device)
+
+    def step() -> int:
+        return len(answer(network, batch))
+
+    return rate(step, max(count // BATCH, 1), device)
 
 
 def report(files: Sequence[float], forward: Sequence[float], where: str, out: Path | None) -> None:

@@ -26,17 +26,21 @@ from train.loop import Trainer
 FOLDER = Path("train/checkpoints")
 KEPT = 2  # the latest, and the one before in case that the latest is damaged
 
-# The modules that decide which pictures are trained on, and what a step does to the weights.
+# The modules that decide which pictures are trained on, what a step does to the weights, and what is saved.
 CODE = (
-    "augment.py",
-    "device.py",
-    "distributed.py",
-    "fit.py",
-    "loop.py",
-    "muon.py",
-    "resnet.py",
-    "schedule.py",
+    "data/pictures.py",
+    "train/augment.py",
+    "train/checkpoint.py",
+    "train/device.py",
+    "train/distributed.py",
+    "train/epochs.py",
+    "train/fit.py",
+    "train/loop.py",
+    "train/muon.py",
+    "train/resnet.py",
+    "train/schedule.py",
 )
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Fingerprint:
 
         Part of the parameters is the command: a run belongs to that which began it.
         """
-        code = [torch.__version__, *(digest(Path(__file__).with_name(name), "sha256") for name in CODE)]
+        code = [torch.__version__, *(digest(ROOT / name, "sha256") for name in CODE)]
         recipe = _short(command + params.model_dump_json())
         return cls(recipe, digest(pictures, "sha256")[:12], _short(" ".join(code)), device.type)
 
@@ -82,19 +86,27 @@ class Story:
 
 
 def write(trainer: Trainer, fingerprint: Fingerprint, story: Story) -> None:
-    """Save where the trainer stands and how it came there; keep the latest two."""
+    """Save where the trainer stands and how it came there; keep the latest two.
+
+    Raises `UserError` if the disk is full or cannot be written to; the checkpoints before are kept.
+    """
     names: dict[Tensor, str] = {parameter: name for name, parameter in trainer.network.named_parameters()}
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
     for parameter, state in trainer.optimizer.state.items():
         if (momentum := state.get("momentum_buffer")) is not None:
             tensors[f"momentum.{names[parameter]}"] = momentum
     tensors |= {"epoch.losses": trainer.losses, "epoch.correct": trainer.correct}
-    about = {"step": trainer.step, "fingerprint": asdict(fingerprint)} | asdict(story)
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    path = FOLDER / f"{fingerprint.name}-{trainer.step:08}.safetensors"
-    write_bytes(path, save(tensors, {"about": json.dumps(about)}))
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    about = {"step": trainer.step, "fingerprint": asdict(fingerprint), "sha256": _checksum(tensors)}
+    about |= asdict(story)
+    write_bytes(_path(trainer, fingerprint), save(tensors, {"about": json.dumps(about)}))
     for old in _own(fingerprint)[KEPT:]:
         old.unlink()
+
+
+def withdraw(trainer: Trainer, fingerprint: Fingerprint) -> None:
+    """Delete the checkpoint of the present step, if there is one: its weights turned out to be no good."""
+    _path(trainer, fingerprint).unlink(missing_ok=True)
 
 
 def resume(trainer: Trainer, fingerprint: Fingerprint) -> Story:
@@ -111,11 +123,11 @@ def resume(trainer: Trainer, fingerprint: Fingerprint) -> Story:
             reason = f"of other {fingerprint.differs(other['fingerprint'])}" if other else "damaged"
             print(f"{path}: not used, {reason}; delete it to free the space", flush=True)
     for path in _own(fingerprint):
-        about = _about(path)
-        if about is None:
-            print(f"{path}: not used, damaged (cut short?); taking the one before", flush=True)
+        about, tensors = _about(path), _tensors(path)
+        if about is None or about["sha256"] != _checksum(tensors):
+            print(f"{path}: not used, damaged; taking the one before", flush=True)
             continue
-        _load(trainer, path)
+        _load(trainer, tensors)
         trainer.step = int(about["step"])
         print(f"{path}: going on after step {trainer.step} of {trainer.total}", flush=True)
         return Story(about["history"], about["seconds"])
@@ -128,6 +140,10 @@ def clear(fingerprint: Fingerprint) -> None:
         path.unlink()
 
 
+def _path(trainer: Trainer, fingerprint: Fingerprint) -> Path:
+    return FOLDER / f"{fingerprint.name}-{trainer.step:08}.safetensors"
+
+
 def _own(fingerprint: Fingerprint) -> list[Path]:
     return sorted(FOLDER.glob(f"{fingerprint.name}-*.safetensors"), reverse=True)
 
@@ -137,14 +153,30 @@ def _about(path: Path) -> dict[str, Any] | None:
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["about"])
-            return {name: about[name] for name in ("step", "fingerprint", "history", "seconds")}
+            return {name: about[name] for name in ("step", "fingerprint", "sha256", "history", "seconds")}
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _load(trainer: Trainer, path: Path) -> None:
-    with safe_open(path, "pt", device=str(trainer.device)) as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file, none if it is damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError):
+        return {}
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Return a checksum of names and values; a flipped bit or a missing tensor gives another one."""
+    checksum = hashlib.sha256()
+    for name in sorted(tensors):
+        checksum.update(name.encode())
+        checksum.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return checksum.hexdigest()
+
+
+def _load(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
     trainer.network.load_state_dict(dict(_under(tensors, "network.")))
     parameters = dict(trainer.network.named_parameters())
     for name, momentum in _under(tensors, "momentum."):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from data.errors import UserError
 from train.device import choose_device
 
 # What gloo and NCCL say when a process at the other end of a connection is gone.
-LOST = ("closed by peer", "reset by peer", "ncclRemoteError")
+LOST = ("closed by peer", "reset by peer", "Broken pipe", "ncclRemoteError")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,9 @@ def joined() -> Iterator[World]:
     device = choose_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     world = World(dist.get_rank(), dist.get_world_size(), device)
-    with nullcontext() if world.first else _silent(), _others_needed():
+    # Each machine's first process says what is wrong there; the others of it would repeat that.
+    speaks = os.environ["LOCAL_RANK"] == "0"
+    with nullcontext() if world.first else _silent(world.rank, speaks), _others_needed():
         yield world
     # Only at a good end: after an error the others may be anywhere, and would have to be waited for.
     dist.destroy_process_group()
@@ -179,10 +182,12 @@ def _others_needed() -> Iterator[None]:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Print nothing, and end without a word on what the first process says already."""
+def _silent(rank: int, speaks: bool) -> Iterator[None]:
+    """Print nothing but, if this process speaks for another machine than the first one's, what ends it."""
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         try:
             yield
-        except UserError:
+        except UserError as error:
+            if speaks:
+                print(f"process {rank}: {error}", file=sys.stderr)
             raise SystemExit(1) from None

@@ -121,6 +121,8 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"], group["momentum"] = self.schedule.lr(self.step), self.schedule.momentum(self.step)
+        if self.params.lr_changes == "epoch" and self.step and not self.step % self.steps:
+            self._keep_velocity(self.schedule.lr(self.step - 1), self.schedule.lr(self.step))
         self.network.train()
         # The last batch of an epoch is smaller: compiling for it takes longer than all of its steps.
         forward = self.forward if batch == self.params.batch else self._eager
@@ -149,6 +151,17 @@ class Trainer:
         # Gradients are averaged over the processes.
         (loss * self.world.size).backward()  # type: ignore[no-untyped-call]
         return loss.detach(), (answers.argmax(1) == labels).sum()
+
+    def _keep_velocity(self, before: float, now: float) -> None:
+        """Let a new learning rate concern new gradients alone, as in Keras, where momentum holds the rate.
+
+        Its SGD keeps v = momentum v - lr gradient and adds v; torch keeps the gradients' sum and multiplies
+        all of it by the rate of the moment.
+        """
+        if before != now and now:
+            for state in self.optimizer.state.values():
+                if (momentum := state.get("momentum_buffer")) is not None:
+                    momentum.mul_(before / now)
 
     def _rows(self, epoch: int) -> Tensor:
         """Return the set's order in an epoch, the same whenever it is asked for."""

@@ -29,7 +29,8 @@ from data.pictures import PREPARED
 from train import checkpoint
 from train.checkpoint import Fingerprint
 from train.device import choose_device, describe, keep_large_blocks, on_device
-from train.fit import Run, only_training, split
+from train.epochs import Run
+from train.fit import only_training, split
 from train.inference import logits, score
 from train.loop import Trainer
 from train.stopping import stoppable

@@ -13,7 +13,7 @@ from PIL import Image
 from data.files import write_json
 from data.pictures import Pictures
 from tests.tiny import ROOT, TINY, untrained, write_params
-from train import evaluate, fit, labelled, model
+from train import epochs, evaluate, labelled, model
 
 LABELS = "picture,class,agreed,cifar10,annotator,seconds,boxes\n"
 NAMES = ("test-00000", "test-00001", "test-00002")
@@ -26,7 +26,7 @@ def prepare(few: Pictures, names: Sequence[str] = NAMES) -> None:
     torch.manual_seed(5)
     model.write(untrained())
     row = {"epoch": 1, "lr": 0.1, "momentum": 0.9, "size": 32, "loss": 2.0, "accuracy": 0.3}
-    fit.write_curves([row | {"val_loss": None, "val_accuracy": None, "seconds": 1.0}])
+    epochs.write_curves([row | {"val_loss": None, "val_accuracy": None, "seconds": 1.0}])
     write_json(evaluate.RUN, {"epochs": 1, "full_size_epochs": 1.0})
     shutil.copy(ROOT / "train/published.csv", "train/published.csv")
     evaluate.IMAGES.mkdir(parents=True)

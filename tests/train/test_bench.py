@@ -4,9 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
-from tests.tiny import TINY, Stage, write_params
-from train import bench
+from tests.tiny import TINY, Stage, tiny, write_params
+from train import bench, checkpoint
+from train.bench import Memory, Settings
+from train.contenders import SQUARE, loop_step, multiply_adds
+from train.loop import Trainer
+from train.resnet import ResNet
+
+ABOUT = Settings("fast", "Muon", "bfloat16", "here", "2.14.1", batch=128, rounds=3, steps=8)
 
 
 def test_all_take_turns_and_the_loop_is_compared_with_each(stage: Stage, workspace: Path) -> None:
@@ -17,11 +25,15 @@ def test_all_take_turns_and_the_loop_is_compared_with_each(stage: Stage, workspa
     rates = figures["pictures_per_second"]
     assert set(rates) == {"loop", "bare_step", "plain_loop"}
     assert all(rate > 0 for rate in rates.values())
-    for ratio in ("loop_by_bare_step", "loop_by_plain_loop", "share_of_matrix_product"):
+    for ratio in ("loop_by_bare_step", "loop_by_plain_loop", "share_of_matrix_product", "checkpoint_seconds"):
         assert figures[ratio] > 0
-    assert (figures["memory_mb"] > 0) == Path("/proc/self/status").exists()
-    for line in ("loop / bare step", "loop / plain loop", "of the matrix product's"):
+    assert (figures["recipe"], figures["optimiser"], figures["rounds"]) == ("quick", "SGD", 2)
+    # Both hold PyTorch, some hundred megabytes, and hardly anything else with so small a network.
+    assert 0.5 < figures["peak_memory_ratio"] < 2
+    assert figures["peak_memory_mb"]["bare"] > 100
+    for line in ("loop / bare step", "loop / plain loop", "of the matrix product's", "peak memory  loop"):
         assert line in done.stdout
+    assert not list(checkpoint.FOLDER.glob("*.safetensors"))
 
 
 def test_ratios_are_medians_of_rounds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,10 +41,39 @@ def test_ratios_are_medians_of_rounds(capsys: pytest.CaptureFixture[str]) -> Non
         "loop": [10.0, 20.0, 90.0],
         "bare step": [10.0, 40.0, 30.0],
         "plain loop": [5.0] * 3,
-        "matrix product": [6 * 193.1e6 * 40] * 3,
+        "matrix product": [6 * 193.1e6 * 40 / (2 * SQUARE**3)] * 3,
     }
-    bench.report(rates, "here", 128, 0.0, None)
+    memory = Memory(loop=1_250_000_000, bare=1_000_000_000, data_set=150_000_000)
+    figures = bench.report(ABOUT, rates, 193_100_000, saving=0.05, count=1000, memory=memory)
     said = capsys.readouterr().out
     assert "loop / bare step   1.000" in said
     assert "loop / plain loop  4.000" in said
     assert "50% of the matrix product's 46 GFLOP/s" in said
+    assert "a checkpoint takes 0.050 s, 0.10% of an epoch of 1,000 pictures" in said
+    assert figures["peak_memory_ratio"] == 1.1
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (nn.Conv2d(3, 8, 3, padding=1), 3 * 8 * 9 * 32 * 32),
+        (nn.Conv2d(3, 8, 1, stride=2), 3 * 8 * 16 * 16),
+        (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10)), 30),
+    ],
+)
+def test_multiply_adds_by_hand(network: nn.Module, expected: int) -> None:
+    assert multiply_adds(network) == expected
+
+
+def test_resnet56_does_193_million_and_is_left_as_it_was() -> None:
+    network = ResNet(56)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    assert multiply_adds(network) / 1e6 == pytest.approx(193.1, abs=0.05)
+    assert network.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_the_smaller_last_batch_counts_as_what_it_is() -> None:
+    images, labels = torch.zeros(40, 32, 32, 3, dtype=torch.uint8), torch.zeros(40, dtype=torch.int64)
+    step = loop_step(Trainer(tiny(), images, labels))
+    assert [step() for _ in range(4)] == [16, 16, 8, 16]

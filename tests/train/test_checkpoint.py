@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from data.pictures import Pictures
-from tests.tiny import tiny
+from tests.tiny import ROOT, tiny
 from train import checkpoint, model
 from train.checkpoint import Fingerprint, Story
 from train.loop import Trainer
@@ -95,6 +95,23 @@ def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
     assert f"{latest}: not used, damaged" in capsys.readouterr().out
 
 
+def test_one_with_a_flipped_bit_is_named_and_the_one_before_taken(
+    trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file is whole and of the right form: only its checksum tells."""
+    for _ in range(2):
+        run(trainer, 1)
+        checkpoint.write(trainer, MINE, Story([]))
+    latest = max(checkpoint.FOLDER.iterdir())
+    content = bytearray(latest.read_bytes())
+    content[-1000] ^= 1
+    latest.write_bytes(content)
+    resumed = make(few)
+    checkpoint.resume(resumed, MINE)
+    assert resumed.step == 1
+    assert f"{latest}: not used, damaged" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -126,6 +143,26 @@ def test_the_fingerprint_changes_with_recipe_pictures_device_and_nothing_else(tm
     assert first.differs(vars(Fingerprint.of(tiny(), pictures, GPU))) == "devices"
     pictures.write_bytes(b"b")
     assert first.differs(vars(Fingerprint.of(tiny(), pictures, CPU))) == "pictures"
+
+
+def test_the_fingerprint_changes_with_each_file_of_the_code_and_with_torchs_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in checkpoint.CODE:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    pictures = tmp_path / "train.safetensors"
+    pictures.write_bytes(b"a")
+    monkeypatch.setattr(checkpoint, "ROOT", tmp_path)
+    first = Fingerprint.of(tiny(), pictures, CPU)
+    for name in checkpoint.CODE:
+        before = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(before + b"# another line\n")
+        assert first.differs(vars(Fingerprint.of(tiny(), pictures, CPU))) == "code", name
+        (tmp_path / name).write_bytes(before)
+    assert Fingerprint.of(tiny(), pictures, CPU) == first
+    monkeypatch.setattr(torch, "__version__", "9.9.9")
+    assert first.differs(vars(Fingerprint.of(tiny(), pictures, CPU))) == "code"
 
 
 def test_files_that_are_no_checkpoint_stop_nothing(

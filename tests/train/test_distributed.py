@@ -175,7 +175,8 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     whole = start()
     said, errors = whole.communicate(timeout=300)
     assert whole.returncode == 0, errors
-    assert said.startswith("2 processes, started by torchrun\nResNet-11 v2")
+    assert said.startswith("2 processes, started by torchrun\nResNet-11 v2, recipe quick, 64 pictures, CPU")
+    assert ", 2 processes, float32\n" in said
     assert said.count("epoch 1/40") == 1
     unstopped = weights()
     Path("train/model.safetensors").unlink()
@@ -229,6 +230,7 @@ def test_a_second_training_and_its_processes_keep_away(workspace: Path) -> None:
     first = start()
     assert first.stdout is not None
     assert any(line.startswith("epoch 2/") for line in first.stdout)
+    write_params(workspace, **LONG | {"devices": "auto"})
     second = torchrun("-m", "train.fit")
     _, errors = second.communicate(timeout=300)
     assert second.returncode == 1
@@ -236,6 +238,28 @@ def test_a_second_training_and_its_processes_keep_away(workspace: Path) -> None:
     assert first.poll() is None
     first.kill()
     first.communicate(timeout=300)
+
+
+def test_another_number_of_processes_than_the_recipe_says_is_refused(workspace: Path) -> None:
+    write_params(workspace, **LONG | {"devices": 1})
+    run = torchrun("-m", "train.fit")
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 1
+    assert errors.count("error: params.yaml: devices is 1, and torchrun started 2 processes") == 1
+    assert not checkpoint.FOLDER.exists()
+
+
+@pytest.mark.parametrize(("speaks", "said"), [(True, "process 8: error: no pictures\n"), (False, "")])
+def test_the_first_process_of_another_machine_says_what_is_wrong_there(
+    capsys: pytest.CaptureFixture[str], speaks: bool, said: str
+) -> None:
+    with pytest.raises(SystemExit), distributed._silent(8, speaks):
+        print("epoch 1/40")
+        raise UserError("no pictures", "bring them there.")
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert errors.startswith(said)
+    assert bool(errors) == speaks
 
 
 def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(workspace: Path) -> None:

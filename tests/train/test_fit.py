@@ -16,15 +16,15 @@ import torch
 
 from data import pictures
 from tests.tiny import ROOT, TINY, Stage, tiny, weights, write_params
-from train import checkpoint, fit
+from train import checkpoint, epochs, fit
 from train.device import on_device
 
 # The stage with a checkpoint after every step that it looks at, which is every one.
 EAGER = """
 from data.errors import run
-from train import fit
-fit.CHECKPOINT_SECONDS = -1.0
-fit.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
+from train import epochs, fit
+epochs.CHECKPOINT_SECONDS = -1.0
+epochs.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
 run(fit.main)
 """
 
@@ -65,7 +65,7 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     for part in ("  loss ", "  acc ", "  val_loss ", "  val_acc "):
         assert part in lines[-1]
     assert lines[-1].endswith(" s")
-    curves = pd.read_csv(fit.CURVES)
+    curves = pd.read_csv(epochs.CURVES)
     assert list(curves) == ["epoch", "lr", "momentum", "size", "loss", "accuracy", "val_loss", "val_accuracy"]
     metrics = json.loads(fit.METRICS.read_text())
     assert metrics["steps"] == 20
@@ -80,7 +80,7 @@ LONG = TINY | {"epochs": 20, "fall_epochs": 19.0, "progressive": [{"epochs": 20,
 
 def forget() -> None:
     """Remove the outputs, as DVC does before it runs the stage."""
-    for path in ("train/model.safetensors", "train/metrics.json", str(fit.CURVES)):
+    for path in ("train/model.safetensors", "train/metrics.json", str(epochs.CURVES)):
         Path(path).unlink(missing_ok=True)
 
 
@@ -90,7 +90,7 @@ def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
 ) -> None:
     write_params(workspace, **LONG)
     stage("train.fit")
-    unstopped, curves = weights(), fit.CURVES.read_bytes()
+    unstopped, curves = weights(), epochs.CURVES.read_bytes()
     forget()
 
     returned, errors = stop_after_epoch(2, by)
@@ -101,13 +101,13 @@ def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
     assert resumed.returncode == 0, resumed.stderr
     assert "going on after step" in resumed.stdout
     assert weights() == unstopped
-    assert fit.CURVES.read_bytes() == curves
+    assert epochs.CURVES.read_bytes() == curves
 
 
 def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, workspace: Path) -> None:
     write_params(workspace, **LONG)
     stage("train.fit")
-    unstopped, curves = weights(), fit.CURVES.read_bytes()
+    unstopped, curves = weights(), epochs.CURVES.read_bytes()
     forget()
 
     process = start("-c", EAGER)
@@ -119,7 +119,44 @@ def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, works
     assert resumed.returncode == 0, resumed.stderr
     assert "going on after step" in resumed.stdout
     assert weights() == unstopped
-    assert fit.CURVES.read_bytes() == curves
+    assert epochs.CURVES.read_bytes() == curves
+
+
+# The stage, where looking at the watched pictures takes long enough to be killed in.
+SLOW_TO_LOOK = """
+import time
+from data.errors import run
+from train import epochs, fit
+logits = epochs.logits
+def slow(*given):
+    print("looking", flush=True)
+    time.sleep(5)
+    return logits(*given)
+epochs.logits = slow
+run(fit.main)
+"""
+
+
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
+def test_stopped_while_it_looks_at_the_watched_pictures_it_has_lost_no_step(
+    stage: Stage, workspace: Path, by: signal.Signals, code: int
+) -> None:
+    stage("train.fit")
+    unstopped, curves = weights(), epochs.CURVES.read_bytes()
+    forget()
+
+    process = start("-c", SLOW_TO_LOOK)
+    assert process.stdout is not None
+    assert any(said == "looking\n" for said in process.stdout)
+    assert saved() == [4]  # all of the first epoch's steps
+    process.send_signal(by)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    resumed = stage("train.fit")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on after step 4 of 20" in resumed.stdout
+    assert weights() == unstopped
+    assert epochs.CURVES.read_bytes() == curves
 
 
 # A training that is killed and started again, 50 times, by a process that has PyTorch loaded already: each
@@ -127,11 +164,11 @@ def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, works
 FIFTY = """
 import os, random, signal, sys, time
 import torch
-from train import checkpoint, fit
+from train import checkpoint, epochs, fit
 torch.set_num_threads(1)
 torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)  # loads a second's worth of modules, once
-fit.CHECKPOINT_SECONDS = -1.0
-fit.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
+epochs.CHECKPOINT_SECONDS = -1.0
+epochs.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
 moments = random.Random(int(sys.argv[1]))
 def start():
     sys.stdout.flush()
@@ -159,15 +196,14 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def test_killed_fifty_times_at_random_moments_it_ends_in_the_same_weights(workspace: Path) -> None:
-    epochs = 50
-    small = [{"epochs": epochs, "size": 8}]
-    write_params(workspace, **TINY | {"epochs": epochs, "fall_epochs": 49.0, "progressive": small})
+    small = [{"epochs": 50, "size": 8}]
+    write_params(workspace, **TINY | {"epochs": 50, "fall_epochs": 49.0, "progressive": small})
     ends = []
     for kills in (0, 50):
         process = start("-c", FIFTY, "4", str(kills))
         said, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
-        ends.append((weights(), fit.CURVES.read_bytes(), fit.METRICS.read_bytes()))
+        ends.append((weights(), epochs.CURVES.read_bytes(), fit.METRICS.read_bytes()))
         forget()
     assert said.count("going on after step") > 25  # the others died before they came to it
     assert ends[0] == ends[1]
@@ -188,11 +224,20 @@ def test_ctrl_c_while_pytorch_is_imported_is_one_line(workspace: Path, seconds: 
     assert "Traceback" not in errors
 
 
-def test_twice_gives_the_same_bytes(stage: Stage, workspace: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "threads"),
+    [({}, "1"), ({"muon_lr": 0.02, "precision": "bfloat16", "cutout": 12}, "2")],  # as `quick`, as `best`
+)
+def test_twice_gives_the_same_bytes(
+    stage: Stage, workspace: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], threads: str
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    write_params(workspace, **TINY | changes)
     runs = []
     for _ in range(2):
-        stage("train.fit")
-        runs.append((weights(), fit.CURVES.read_bytes(), fit.METRICS.read_bytes()))
+        done = stage("train.fit")
+        assert done.returncode == 0, done.stderr
+        runs.append((weights(), epochs.CURVES.read_bytes(), fit.METRICS.read_bytes()))
     assert runs[0] == runs[1]
 
 
@@ -223,12 +268,29 @@ def limit_file_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
-def test_a_full_disk_is_named(stage: Stage, workspace: Path) -> None:
+def test_a_full_disk_is_named_and_the_run_goes_on_when_it_is_not(stage: Stage, workspace: Path) -> None:
+    write_params(workspace, **LONG)
+    stage("train.fit")
+    unstopped = weights()
+    forget()
+
+    stop_after_epoch(2, signal.SIGTERM)
+    before = saved()
     done = stage("train.fit", preexec_fn=limit_file_size)
     assert done.returncode == 1
-    assert "00000004.safetensors: cannot be written (File too large)" in done.stderr
+    assert ".safetensors: cannot be written (File too large)" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list(checkpoint.FOLDER.glob("*.safetensors"))
+    assert saved() == before
+    assert stage("train.fit").returncode == 0
+    assert weights() == unstopped
+
+
+def test_where_no_checkpoint_can_be_the_place_is_named(stage: Stage, workspace: Path) -> None:
+    checkpoint.FOLDER.write_text("a file, not a folder")
+    done = stage("train.fit")
+    assert done.returncode == 1
+    assert "error: train/checkpoints: cannot be written (File exists" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_two_trainings_at_once_are_refused(stage: Stage, workspace: Path) -> None:
@@ -281,7 +343,7 @@ def test_with_nothing_to_watch_the_columns_stay_empty(stage: Stage, workspace: P
     write_params(workspace, **TINY | {"validation": 0, "epochs": 1, "fall_epochs": 0.0, "progressive": []})
     done = stage("train.fit")
     assert "val_loss" not in done.stdout
-    curves = pd.read_csv(fit.CURVES)
+    curves = pd.read_csv(epochs.CURVES)
     assert curves[["val_loss", "val_accuracy"]].isna().all(axis=None)
     assert "validation" not in json.loads(fit.METRICS.read_text())
 
@@ -301,4 +363,4 @@ def test_with_nothing_to_watch_the_columns_stay_empty(stage: Stage, workspace: P
 )
 def test_an_epochs_line_reads_like_the_published_log(row: dict[str, Any], said: str) -> None:
     measured = {"epoch": 12, "lr": 0.7695652, "loss": 0.6654, "accuracy": 0.7682, "seconds": 35.2}
-    assert fit.line(measured | row, epochs=50) == said
+    assert epochs.line(measured | row, epochs=50) == said

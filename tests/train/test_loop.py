@@ -62,8 +62,37 @@ def test_a_step_is_that_of_plain_sgd_written_out(train_set: tuple[Tensor, Tensor
         assert torch.allclose(ours, written_out, atol=1e-12)
 
 
+def test_a_new_rate_by_epoch_concerns_new_gradients_alone_as_in_keras(
+    train_set: tuple[Tensor, Tensor],
+) -> None:
+    """Keras' SGD written out: v = momentum v - lr gradient, then v is added."""
+    recipe = tiny(
+        lr_changes="epoch", start_lr=0.01, nesterov=False, momentum_at_peak=0.9, weight_decay=0.0, batch=32
+    )
+    trainer = Trainer(recipe, *train_set)
+    torch.manual_seed(recipe.seed)
+    network = ResNet(recipe.depth, bn_momentum=recipe.bn_momentum).double()
+    trainer.network.double()
+    velocities = [torch.zeros_like(weight) for weight in network.parameters()]
+    pictures, labels = torch.randn(32, 3, 16, 16, dtype=torch.float64), torch.arange(32) % 10
+    rates = set()
+    for step in range(3 * trainer.steps):
+        loss = torch.nn.functional.cross_entropy(network(pictures), labels, label_smoothing=0.1)
+        gradients = torch.autograd.grad(loss, list(network.parameters()))
+        rates.add(rate := trainer.schedule.lr(step))
+        with torch.no_grad():
+            for weight, velocity, gradient in zip(network.parameters(), velocities, gradients, strict=True):
+                velocity.mul_(0.9).sub_(rate * gradient)
+                weight.add_(velocity)
+        trainer.update(pictures, labels, len(labels))
+        trainer.step += 1
+    assert len(rates) == 3
+    for ours, written_out in zip(trainer.network.parameters(), network.parameters(), strict=True):
+        assert torch.allclose(ours, written_out, atol=1e-10)
+
+
 # Losses of 20 steps, in float64: the same on every machine, since no rounding grows to be seen.
-GOLDEN = (
+BY_SGD = (
     2.4943,
     2.40587,
     2.4316,
@@ -87,10 +116,38 @@ GOLDEN = (
 )
 
 
-def test_twenty_steps_are_those_that_they_were(train_set: tuple[Tensor, Tensor]) -> None:
+BY_MUON = (
+    2.4943,
+    2.40541,
+    2.42994,
+    2.47227,
+    2.35835,
+    2.34388,
+    2.14182,
+    2.39515,
+    2.29198,
+    2.26845,
+    2.05784,
+    2.10439,
+    1.98691,
+    2.32764,
+    2.29438,
+    1.93071,
+    1.82589,
+    1.92571,
+    1.8938,
+    1.82431,
+)
+
+
+@pytest.mark.parametrize(("muon_lr", "golden"), [(0.0, BY_SGD), (0.02, BY_MUON)])
+def test_twenty_steps_are_those_that_they_were(
+    train_set: tuple[Tensor, Tensor], muon_lr: float, golden: tuple[float, ...]
+) -> None:
     """Guards the whole of a step, its pictures, its schedule, its optimiser, against silent changes."""
     parts = [{"epochs": 2, "size": 16}]
-    trainer = Trainer(tiny(flip="random", shift=4.0, cutout=8, progressive=parts), *train_set)
+    recipe = tiny(flip="random", shift=4.0, cutout=8, progressive=parts, muon_lr=muon_lr)
+    trainer = Trainer(recipe, *train_set)
     trainer.network.double()
     augment = trainer._augment
     trainer._augment = lambda *batch: augment(*batch).double()  # type: ignore[assignment]
@@ -98,7 +155,7 @@ def test_twenty_steps_are_those_that_they_were(train_set: tuple[Tensor, Tensor])
     for step in range(20):
         trainer.take_step()
         losses.append(trainer.losses[step % trainer.steps].item())
-    assert losses == pytest.approx(GOLDEN, abs=1e-4)
+    assert losses == pytest.approx(golden, abs=1e-4)
 
 
 def test_an_epoch_shows_every_picture_once_and_the_last_batch_is_smaller(

@@ -113,7 +113,11 @@ def test_smaller_pictures_fit_too(size: int) -> None:
 
 def test_weights_start_as_keras_draws_them() -> None:
     torch.manual_seed(3)
-    for conv in convolutions(ResNet(56)):
+    network = ResNet(56)
+    dense = network.dense
+    assert dense.weight.std().item() == pytest.approx((2 / 256) ** 0.5, rel=0.1)
+    assert torch.all(dense.bias == 0)
+    for conv in convolutions(network):
         std = (2 / conv.weight[0].numel()) ** 0.5
         assert conv.weight.std().item() == pytest.approx(std, rel=6 / conv.weight.numel() ** 0.5)
         assert (

@@ -49,7 +49,7 @@ lr = st.floats(0, 10)
     momenta=st.tuples(st.floats(0.5, 0.99), st.floats(0.5, 0.99)),
     changes=st.sampled_from(["step", "epoch"]),
 )
-def test_rates_stay_between_their_ends_and_momentum_goes_the_other_way(
+def test_rates_stay_between_their_ends_and_momentum_goes_to_its_value_at_the_peak_and_back(
     steps: int,
     epochs: int,
     rise: float,
@@ -75,6 +75,13 @@ def test_rates_stay_between_their_ends_and_momentum_goes_the_other_way(
     for step in {0, schedule.total // 3, schedule.total - 1}:
         assert min(start, final) <= schedule.lr(step) <= peak
         assert min(momenta) <= schedule.momentum(step) <= max(momenta)
+    for rising, steps_of_it in ((True, rise * epochs), (False, 0.999 * epochs)):
+        first = 0.0 if rising else rise * epochs
+        within = [step for step in range(schedule.total) if first < schedule._epoch(step) < steps_of_it]
+        for one, other in ((within[0], within[-1]),) if within else ():
+            # Towards the peak momentum goes to its value there, and back again after it.
+            way = schedule.momentum(other) - schedule.momentum(one)
+            assert way * (momenta[1] - momenta[0]) * (1 if rising else -1) >= 0
     at_rest = schedule.momentum(10 * schedule.total)  # after the cycle
     assert at_rest == momenta[0]
 

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +14,8 @@ import torch
 
 from data import params
 from data.errors import UserError
-from tests.tiny import TINY, Stage, tiny, write_params
-from train import fit, trials
+from tests.tiny import ROOT, TINY, Stage, tiny, write_params
+from train import epochs, fit, trials
 from train.fit import split
 from train.loop import Trainer
 
@@ -38,7 +43,29 @@ def test_each_seed_is_a_row_and_none_is_repeated(workspace: Path, stage: Stage) 
     stage("train.fit")
     assert json.loads(fit.METRICS.read_text())["validation"]["accuracy"] == first["accuracy"][1]
     run = Path(trials.FOLDER, table["run"][1], "curves.csv")
-    assert run.read_bytes() == fit.CURVES.read_bytes()
+    assert run.read_bytes() == epochs.CURVES.read_bytes()
+
+
+def test_one_that_is_stopped_goes_on_and_ends_as_one_that_was_not(workspace: Path, stage: Stage) -> None:
+    write_params(workspace, **TINY | {"epochs": 40, "fall_epochs": 39.0, "progressive": []})
+    stage("train.trials", "--seeds", "1")
+    unstopped = pd.read_csv(trials.TABLE).drop(columns="seconds")
+    curves = trials.FOLDER / unstopped["run"][0] / "curves.csv"
+    whole = curves.read_bytes()
+    shutil.rmtree(trials.FOLDER)
+
+    command = [sys.executable, "-m", "train.trials", "--seeds", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert any(said.startswith("epoch 2/40") for said in process.stdout)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    again = stage("train.trials", "--seeds", "1")
+    assert "going on after step" in again.stdout
+    pd.testing.assert_frame_equal(pd.read_csv(trials.TABLE).drop(columns="seconds"), unstopped)
+    assert curves.read_bytes() == whole
 
 
 def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
