@@ -19,9 +19,12 @@ from data.errors import reported
 # name: (module:function, the first line of its docstring)
 COMMANDS = {
     "serve": ("annotate.serve:serve", "Start Label Studio on this machine, installed at the first start."),
-    "push": ("annotate.push:push", "Bring pictures, label scheme and suggestions to Label Studio."),
-    "status": ("annotate.status:status", "Say who has labelled what, and which pictures are left."),
-    "next": ("annotate.next:next_pictures", "Choose which pictures to label next, by what the model says."),
+    "push": ("annotate.push:push", "Bring pictures, scheme and suggestions to Label Studio, nothing twice."),
+    "status": ("annotate.status:status", "Say who has labelled what, how fast, and what is left."),
+    "next": (
+        "annotate.next:next_pictures",
+        "Choose which pictures to label next, by what a model says.",
+    ),
     "stop": ("annotate.serve:stop", "Stop the Label Studio that serve started."),
 }
 

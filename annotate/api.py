@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from annotate.failures import PASSING, cause, foreign, refused, unreachable
+from annotate.failures import PASSING, cause, foreign, redirected, refused, unreachable
 from annotate.server import Server
 from data.errors import UserError
 
@@ -42,10 +42,12 @@ class Api:
         """Take the server, and how many seconds to wait for a byte."""
         import httpx
 
+        from annotate.tokens import TokenAuth
+
         self.server = server
         self._session = httpx.Client(
             base_url=server.url,
-            headers={"Authorization": f"Token {server.token}"},
+            auth=TokenAuth(server.url, server.token),
             timeout=timeout,
             trust_env=not server.is_here,
         )
@@ -118,6 +120,8 @@ class Api:
         status = response.status_code
         if response.is_success:
             return response
+        if response.has_redirect_location:
+            raise redirected(self.server.url, str(response.url.join(response.headers["Location"])))
         try:
             body = response.json()
         except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from annotate.records import Bounds, Box
 from data.rectangles import corners
@@ -35,11 +35,19 @@ class UnfitError(Exception):
         self.what = what
 
 
+def finite(value: Any) -> TypeGuard[float]:
+    """Return whether a value is a number that a float can be: JSON also has integers of 400 digits."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def number(value: Mapping[str, Any], name: str, default: float | None = None) -> float:
     """Return a coordinate; raises `UnfitError` if it is none."""
     found = value.get(name, default)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-        raise UnfitError("not a number", f"{name} is {found!r}")
+    if not finite(found):
+        raise UnfitError("not a number", f"{name} is {found!r:.40}")
     if abs(found) > FARTHEST:
         raise UnfitError("outside", f"{name} is {found:g} %; left out")
     return float(found)

@@ -39,7 +39,8 @@ def uncertain(table: pd.DataFrame, count: int) -> list[str]:
 def diverse(table: pd.DataFrame, count: int, seed: int) -> list[str]:
     """Return pictures that differ in what they are taken for: the nearest to each of `count` k-means centres.
 
-    On square roots of probabilities, whose Euclidean distance is Hellinger's.
+    Clusters' middles as representatives: Xu et al. 2003, Representative Sampling for Text Classification. On
+    square roots of probabilities, whose Euclidean distance is Hellinger's.
     """
     from sklearn.cluster import KMeans  # type: ignore[import-untyped]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -67,24 +67,26 @@ def count(
 
     `addresses` are people's e-mail addresses by their number: an export has one or the other.
     """
-    on_server = {str((task.get("data") or {}).get("image_id")): task for task in raw}
+    on_server: dict[str, list[Mapping[str, Any]]] = defaultdict(list)  # a picture may have several tasks
+    for task in raw:
+        on_server[str((task.get("data") or {}).get("image_id"))].append(task)
     people: dict[str, Person] = {}
     left = []
-    for task in tasks:
-        found = on_server.pop(task.image_id, None)
-        if found is None:
-            left.append(Left(task.image_id, None, "not pushed"))
-            continue
-        for annotation in found.get("annotations") or []:
+    for picture in tasks:
+        found = on_server.pop(picture.image_id, [])
+        annotations = [one for task in found for one in task.get("annotations") or []]
+        drafts = [one for task in found for one in task.get("drafts") or []]
+        for annotation in annotations:
             person = people.setdefault(_who(annotation.get("completed_by"), addresses), Person())
-            person.names.add(task.image_id)
+            person.names.add(picture.image_id)
             _add(person, annotation, scheme)
-        drafts = found.get("drafts") or []
         for draft in drafts:
             people.setdefault(_who(draft.get("user"), addresses), Person()).drafts += 1
-        if not found.get("annotations"):
-            left.append(Left(task.image_id, found["id"], "draft" if drafts else "to do"))
-    return Count(len(tasks), people, tuple(left), len(on_server))
+        if not annotations:
+            number = found[0]["id"] if found else None
+            state = "draft" if drafts else "to do" if found else "not pushed"
+            left.append(Left(picture.image_id, number, state))
+    return Count(len(tasks), people, tuple(left), sum(map(len, on_server.values())))
 
 
 def _who(person: Any, addresses: Mapping[int, str]) -> str:

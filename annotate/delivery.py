@@ -59,7 +59,9 @@ class SameDisk:
 
     def address(self, task: Task) -> str:
         """Return the path of one picture below the document root, as a URL."""
-        return LOCAL_FILES + quote(Path(task.image).resolve().relative_to(self.root).as_posix())
+        # The folder's own place: a picture in it may be a link into DVC's cache.
+        picture = IMAGES.resolve() / Path(task.image).name
+        return LOCAL_FILES + quote(picture.relative_to(self.root).as_posix())
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def _storage(api: Api, project: Project, folder: Path) -> tuple[int | None, bool
     None where the server refuses: it has no such folder, or not below its document root, or serves none.
     """
     for storage in api.get(f"{STORAGES}/", project=project.number):
-        if folder.is_relative_to(storage["path"]):
+        if storage["path"] and folder.is_relative_to(storage["path"]):
             return storage["id"], False
     wanted = {"project": project.number, "path": str(folder), "use_blob_urls": True, "title": "pictures"}
     try:

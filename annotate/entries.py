@@ -12,15 +12,15 @@ from typing import Any
 
 from annotate.tasks import EXPORT
 from data.errors import UserError
+from data.files import readable
 
 
 def read_export(path: Path = EXPORT) -> list[Any]:
     """Read an export. Raises `UserError` if it is missing or not a list of pictures with annotations."""
     hint = 'take it back from git, or fetch it anew with "dvc repro -fs export".'
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file", hint) from None
+        with readable(path, hint):
+            entries = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error})", hint) from None
     if not isinstance(entries, list):

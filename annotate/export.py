@@ -2,6 +2,8 @@
 
     python -m annotate.export        with LABEL_STUDIO_URL set, in the environment or .env: fetches
 
+A plain `dvc repro` does not come here: nothing that this depends on changes. `dvc repro -fs export` does.
+
 Reads annotate/tasks.json and, if one is configured, the server; writes annotate/export.json, which is in
 git. Without a server the file stays as it is. Whatever goes wrong, the labels that were there are kept.
 """
@@ -38,7 +40,7 @@ def fetched(raw: list[dict[str, Any]], tasks: tuple[Task, ...], shown: str) -> l
     if not any(entry["image_id"] in ours for entry in entries):
         raise UserError(
             f"{shown}: none of the project's {len(entries)} tasks shows one of our {len(tasks)} pictures",
-            "import annotate/tasks.json into the project, or set LABEL_STUDIO_PROJECT to another one.",
+            'bring them there with "python -m annotate push", or set LABEL_STUDIO_PROJECT to another.',
         )
     return entries
 

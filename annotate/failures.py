@@ -26,7 +26,8 @@ def refused(status: int | None, body: Any, url: str, project: str, instead: str 
     if status in {401, 403}:
         return UserError(
             f"{where} does not accept the token (HTTP {status})",
-            f'copy the "legacy token" from "Account & Settings" into LABEL_STUDIO_API_KEY{instead}',
+            'copy a personal access token, or a legacy token where the server takes such, from "Account & '
+            f'Settings" into LABEL_STUDIO_API_KEY{instead}',
         )
     if status == 404:
         return UserError(
@@ -64,6 +65,14 @@ def unreachable(cause: str, url: str, doing: str, instead: str = "") -> UserErro
     return UserError(
         f"cannot {doing} Label Studio at {shown(url)} ({cause})",
         f'start the server with "python -m annotate serve" or mend LABEL_STUDIO_URL{instead}',
+    )
+
+
+def redirected(url: str, to: str) -> UserError:
+    """Say that the address sends on to another one, where changes would arrive as mere questions."""
+    return UserError(
+        f"{shown(url)} sends on to {shown(to)}",
+        "set LABEL_STUDIO_URL to the address that answers, up to the port (https:// perhaps).",
     )
 
 

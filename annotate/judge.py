@@ -39,8 +39,8 @@ class Judged:
 
     @property
     def chosen(self) -> Annotation | None:
-        """The annotation whose boxes go into COCO, YOLO and VOC: the first with the agreed class."""
-        agreeing = (one for one in self.annotations if one.label == self.agreed)
+        """The annotation whose boxes go into COCO, YOLO and VOC: the first of the agreed class, or at all."""
+        agreeing = (one for one in self.annotations if self.agreed and one.label == self.agreed)
         return next(agreeing, self.annotations[0] if self.annotations else None)
 
 

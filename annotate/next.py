@@ -30,12 +30,11 @@ from annotate.server import Server, configured, missing
 from annotate.tasks import CHOSEN, LABELS, read_chosen, read_tasks
 from data import params
 from data import sample as embedded
-from data.errors import UserError
-from data.files import write_json
+from data.errors import UserError, some
+from data.files import NAMES, write_json
 from data.pictures import picture_name
 
 TAB = "doubted labels"
-NAMED = 3  # pictures in a message
 
 
 class By(str, Enum):
@@ -54,7 +53,10 @@ def agreed(path: Path = LABELS / "labels.csv") -> dict[str, str]:
     hint = 'label some, then "dvc repro -fs export" and "dvc repro".'
     if not path.exists():
         raise UserError(f"{path}: no such file", hint)
-    labels = pd.read_csv(path).dropna(subset="agreed")
+    try:
+        labels = pd.read_csv(path, dtype=str, **NAMES).dropna(subset="agreed")
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not a table of labels ({error})", 'type "dvc repro labels".') from None
     if labels.empty:
         raise UserError(f"{path}: no picture is labelled yet", hint)
     return dict(zip(labels["picture"], labels["agreed"], strict=True))
@@ -64,7 +66,7 @@ def candidates(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return the probabilities, read from `path`, of the pictures that are no task yet."""
     source = Path(params.load().annotate.source)
     if source == embedded.FOLDER:
-        ours = {picture_name(index) for index in embedded.read("test").indices}
+        ours = {picture_name(index) for index in embedded.read_index("test")["index"]}
         strangers = [name for name in table.index if name not in ours]
     else:
         found = folder.find(source, 1)
@@ -73,15 +75,11 @@ def candidates(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     free = ours - {task.image_id for task in read_tasks()} - set(read_chosen())
     left = table[table.index.isin(free)]
     if path != PROBABILITIES and strangers:
-        print(f"{path}: {len(strangers)} rows are of no picture in {source}: {_some(strangers)}")
+        print(f"{path}: {len(strangers)} rows are of no picture in {source}: {some(strangers)}")
     unseen = sorted(free - set(left.index))
     if unseen:
-        print(f"{len(unseen)} pictures of {source} are not in {path}, so not chosen from: {_some(unseen)}")
+        print(f"{len(unseen)} pictures of {source} are not in {path}, so not chosen from: {some(unseen)}")
     return left
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def choose(by: str, count: int, path: Path = PROBABILITIES) -> list[str]:
@@ -112,7 +110,7 @@ def doubts(count: int, path: Path = PROBABILITIES) -> list[Doubt]:
     if trained or unseen:
         what = "was trained on" if trained else "has not looked at"
         raise UserError(
-            f"{path}: the model {what} {', '.join((trained or unseen)[:NAMED])}",
+            f"{path}: the model {what} {some(trained or unseen)}",
             "doubts count only on pictures of the test part, after dvc repro.",
         )
     return doubted(table, _known(labels, list(table.columns)), count)
@@ -124,7 +122,7 @@ def _known(labels: Mapping[str, str], classes: list[str]) -> dict[str, str]:
     if len(known) < len(labels):
         others = sorted({label for label in labels.values() if label not in classes})
         print(
-            f"{len(labels) - len(known)} labels left out, of classes that the model has not: {_some(others)}"
+            f"{len(labels) - len(known)} labels left out, of classes that the model has not: {some(others)}"
         )
     return known
 
@@ -139,7 +137,7 @@ def next_pictures(
         bool, typer.Option("--push/--no-push", help="Bring them to Label Studio, if there is one.")
     ] = True,
 ) -> None:
-    """Choose which pictures to label next, by what the model makes of them."""
+    """Choose which pictures to label next, by what a model says."""
     server = configured() if push_ else None
     if by is By.disagreement:
         _again(doubts(count, probabilities), server)
@@ -177,7 +175,7 @@ def _again(found: list[Doubt], server: Server | None) -> None:
         names = [doubt.picture for doubt in found if doubt.picture in there]
         absent = [doubt.picture for doubt in found if doubt.picture not in there]
         if absent:
-            print(f"{len(absent)} of them are not on the server (python -m annotate push): {_some(absent)}")
+            print(f"{len(absent)} of them are not on the server (python -m annotate push): {some(absent)}")
         if not names:
             return
         address = views.show(api, ours, TAB, names)

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotate.importing.results import TARGET
+from annotate.importing.results import part
 from annotate.modelled import ANSWERS, check_current
 from annotate.predictions import FROM_FILE, Suggestion
 from annotate.scheme import Choices, Scheme
 from annotate.tasks import SCHEME, Task
 from data.errors import UserError, nearest
+from data.files import readable
 
 COLUMNS = ("picture", "predicted", "confidence", "model")
 HINT = 'make it anew with "dvc repro -fs evaluate".'
@@ -63,13 +64,14 @@ def read(tasks: Sequence[Task], scheme: Scheme, path: Path = ANSWERS) -> Prelabe
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with (
+            readable(path, 'make it with "dvc repro evaluate".'),
+            path.open(encoding="utf-8", newline="") as file,
+        ):
             rows = csv.DictReader(file)
             if not set(COLUMNS) <= set(rows.fieldnames or ()):
                 raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}", HINT)
             return [{name: str(row[name] or "").strip() for name in COLUMNS} for row in rows]
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file", 'make it with "dvc repro evaluate".') from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a table ({error})", HINT) from None
 
@@ -89,11 +91,4 @@ def _suggestion(path: Path, row: dict[str, str], asked: Choices) -> Suggestion:
         raise UserError(
             f"{path}: {row['picture']}: confidence is {row['confidence']!r}; expected 0 to 1", HINT
         )
-    part = {
-        "id": "p1",
-        "from_name": asked.name,
-        "to_name": TARGET,
-        "type": "choices",
-        "value": {"choices": [label]},
-    }
-    return Suggestion([part], confidence)
+    return Suggestion([part("p1", asked, {"choices": [label]})], confidence)

@@ -31,11 +31,9 @@ from annotate.remembered import Listing, Pushed
 from annotate.scheme import Scheme, read_scheme
 from annotate.server import required
 from annotate.tasks import SCHEME, Task, read_tasks
-from data.errors import UserError
+from data.errors import UserError, some
 from data.files import digest
 from data.progress import progress
-
-NAMED = 5  # pictures in a message
 
 
 class As(str, Enum):
@@ -58,7 +56,7 @@ def push(
         Path | None, typer.Option(help="The folder of the pictures that --from names, if not ours.")
     ] = None,
 ) -> None:
-    """Bring pictures, label scheme and suggestions to Label Studio; what is there already stays."""
+    """Bring pictures, scheme and suggestions to Label Studio, nothing twice."""
     if prelabel_ and from_ and as_ is As.predictions:
         raise UserError(
             "--prelabel and --as predictions together: the page shows one set of predictions",
@@ -147,7 +145,7 @@ def _report(tasks: Sequence[Task], found: Listing) -> None:
     """Say what on the server is not as it should be; people's labels may hang on it, so it stays."""
     changed = [task.image_id for task in tasks if found.tasks[task.image_id].sha256 != task.sha256]
     if changed:
-        print(f"{len(changed)} changed since they were pushed, left as they are: {_some(changed)}")
+        print(f"{len(changed)} changed since they were pushed, left as they are: {some(changed)}")
     if found.doubles:
         print(f"{found.doubles} tasks show a picture that another task shows, too; delete them on the page")
 
@@ -161,14 +159,9 @@ def check_pictures(tasks: Sequence[Task]) -> None:
     if missing or wrong:
         found = "missing" if missing else "damaged or changed"
         raise UserError(
-            f"{len(missing or wrong)} of {len(tasks)} pictures are {found}: {_some(missing or wrong)}",
-            'bring them back with "dvc repro -f sample", or "dvc checkout annotate/images.dvc".',
+            f"{len(missing or wrong)} of {len(tasks)} pictures are {found}: {some(missing or wrong)}",
+            'bring them back with "dvc repro -f sample", or "dvc checkout annotate/images".',
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + rest
 
 
 def send(

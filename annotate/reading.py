@@ -6,17 +6,14 @@ all in an export that Label Studio calls complete. Nothing in here raises on suc
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from annotate.boxes import Size, UnfitError, cut_off, measure, place
+from annotate.boxes import Size, UnfitError, cut_off, finite, measure, place
 from annotate.records import Annotation, Box, Problem
-from annotate.scheme import Boxes, Choices, Control, Note, Scheme
-
-JOINED = "|"  # between several answers in one cell
+from annotate.scheme import JOINED, Boxes, Choices, Control, Note, Scheme
 
 
 def read(entry: dict[str, Any], scheme: Scheme, size: Size | None) -> tuple[list[Annotation], list[Problem]]:
@@ -82,8 +79,8 @@ class _Reader:
         control = self.scheme.control(str(part.get("from_name")))
         if control is None:
             self.problem("unknown attribute", f"{part.get('from_name')!r} is not asked in the scheme")
-        elif part.get("type") != _type(control):
-            self.problem("malformed", f"{control.name}: type {part.get('type')!r}, not {_type(control)!r}")
+        elif part.get("type") != type_of(control):
+            self.problem("malformed", f"{control.name}: type {part.get('type')!r}, not {type_of(control)!r}")
             return None
         return control
 
@@ -157,7 +154,7 @@ class _Reader:
             self.problem("box against class", f"{given}, but the boxes are {', '.join(sorted(labels))}")
 
 
-def _type(control: Control) -> str:
+def type_of(control: Control) -> str:
     """Return the type that results of a control have."""
     if isinstance(control, Note):
         return control.kind
@@ -166,12 +163,11 @@ def _type(control: Control) -> str:
 
 def _said(part: dict[str, Any], control: Choices | Note) -> list[Any]:
     """Return the words of an answer: Label Studio gives a list, one text, or a number of stars."""
-    said = part["value"].get({"textarea": "text"}.get(_type(control), _type(control)))
+    said = part["value"].get({"textarea": "text"}.get(type_of(control), type_of(control)))
     if said is None:
         return []
     return said if isinstance(said, list) else [said]
 
 
 def _seconds(value: Any) -> float | None:
-    real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return round(float(value), 1) if real else None
+    return round(float(value), 1) if finite(value) else None

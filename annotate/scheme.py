@@ -14,7 +14,9 @@ from pathlib import Path
 
 from annotate.tasks import SCHEME
 from data.errors import UserError, nearest
+from data.files import readable
 
+JOINED = "|"  # between several answers in one cell of a table
 LAYOUT = {"View", "Style", "Header", "Collapse", "Panel", "Filter", "Image"}  # these give no results
 RESULTS = {"Choices", "RectangleLabels", "TextArea", "Rating"}
 OPTIONS = {"Choice": "Choices", "Label": "RectangleLabels"}  # an option, and the only place it may stand in
@@ -98,12 +100,11 @@ def read_scheme(path: Path = SCHEME, content: bytes | None = None) -> Scheme:
     Raises `UserError`, naming the tag, for whatever would go unread.
     """
     hint = f"mend {path}, or take it back from git."
-    try:
+    with readable(path, hint):
         page = path.read_bytes() if content is None else content
+    try:
         root = ET.fromstring(page, parser=ET.XMLParser(target=_NoDoctype()))
         return _scheme(root)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file", hint) from None
     except (ET.ParseError, ValueError, LookupError) as error:
         raise UserError(f"{path}: not a label scheme ({error})", hint) from None
     except UserError as error:
@@ -163,12 +164,12 @@ def _control(tag: ET.Element) -> Control:
 def _options(tag: ET.Element) -> tuple[str, ...]:
     """Return the words that the results hold: an option's alias where it has one."""
     options = tuple(child.get("alias") or child.get("value") or "" for child in tag)
-    if (
-        not all(options)
-        or len(set(options)) < max(len(options), 1)
-        or any("$" in option for option in options)
-    ):
-        raise UserError(f"{_show(tag)} has options {options}", "expected different words, written out.")
+    # A $ stands for what a task would fill in; of several answers in one cell the parts must be known again.
+    forbidden = "$" + (JOINED if tag.tag == "Choices" else "")
+    known = all(options) and not any(letter in option for option in options for letter in forbidden)
+    if not known or len(set(options)) < max(len(options), 1):
+        hint = f"expected different words, written out, without {' and '.join(forbidden)}."
+        raise UserError(f"{_show(tag)} has options {options}", hint)
     return options
 
 

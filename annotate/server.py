@@ -9,6 +9,7 @@ The address and the token come from the environment or from a git-ignored .env, 
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from dotenv import dotenv_values
 
 from annotate.failures import PASSING, cause, foreign, refused, shown, unreachable
 from data.errors import UserError
+from data.files import readable
 
 T = TypeVar("T")
 
@@ -60,7 +62,10 @@ def configured(env: Path = ENV) -> Server | None:
 
     Raises `UserError` if the URL is none or the token is missing.
     """
-    values = {**dotenv_values(env), **os.environ}
+    with readable(env, ""):
+        # What is no UTF-8 is nothing of ours, and no reason to stop.
+        text = env.read_text(encoding="utf-8", errors="surrogateescape") if env.exists() else ""
+    values = {**dotenv_values(stream=io.StringIO(text)), **os.environ}
     url = (values.get("LABEL_STUDIO_URL") or "").strip().rstrip("/")
     token = (values.get("LABEL_STUDIO_API_KEY") or "").strip()
     if not url:
@@ -105,17 +110,20 @@ def fetch(server: Server, timeout: float = TIMEOUT) -> list[dict[str, Any]]:
     import httpx
     from label_studio_sdk import LabelStudio
 
+    from annotate.tokens import TokenAuth
+
     def ask() -> list[dict[str, Any]]:
         # No tries within the library: those here cover its streamed export as well.
         client: Any = LabelStudio(  # type: ignore[no-untyped-call]
             base_url=server.url,
-            api_key=server.token,
+            api_key="-",  # the session signs the requests, as it does those of annotate.api
             max_retries=0,
             httpx_client=session,
         )
         return _all_tasks(client, server)
 
-    with httpx.Client(timeout=timeout, follow_redirects=True, trust_env=not server.is_here) as session:
+    sign, from_shell = TokenAuth(server.url, server.token), not server.is_here
+    with httpx.Client(auth=sign, timeout=timeout, follow_redirects=True, trust_env=from_shell) as session:
         return _tried(ask, server)
 
 

@@ -37,7 +37,7 @@ def status(
     watch: Annotated[bool, typer.Option(help="Look again every few seconds, until Ctrl-C.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Name every picture that is left.")] = False,
 ) -> None:
-    """Say who has labelled what, how long it takes, and which pictures are left."""
+    """Say who has labelled what, how fast, and what is left."""
     tasks, scheme = read_tasks(), read_scheme()
     console = Console()
     with Api(required()) as api:

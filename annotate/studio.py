@@ -20,11 +20,11 @@ from pathlib import Path
 
 from annotate import child
 from annotate.account import Account
+from annotate.ports import HOST
 from data.errors import UserError
 from data.files import disk_errors, write_text
 
 HOME = Path(".label-studio")
-HOST = "127.0.0.1"
 DATABASE = "label_studio.sqlite3"
 PATIENCE = 600.0  # seconds until it answers: the first start took 60 to 90 s on two cores
 STEPS = 396  # rows in the table of migrations when 1.23.2 has made its database

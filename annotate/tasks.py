@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UserError
-from data.files import write_json
+from data.files import readable, write_json
 
 FOLDER = Path("annotate")
 IMAGES = FOLDER / "images"
@@ -46,9 +46,8 @@ def read_tasks(path: Path = TASKS) -> tuple[Task, ...]:
     """
     hint = 'make it anew with "dvc repro -f sample", or take it back from git.'
     try:
-        tasks = tuple(sorted(_task(entry) for entry in json.loads(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file", hint) from None
+        with readable(path, hint):
+            tasks = tuple(sorted(_task(entry) for entry in json.loads(path.read_text(encoding="utf-8"))))
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: not a list of tasks ({error!r})", hint) from None
     ids = [task.image_id for task in tasks]
@@ -75,9 +74,10 @@ def read_chosen(path: Path = CHOSEN) -> list[str]:
     if not path.exists():
         return []
     try:
-        names = json.loads(path.read_text(encoding="utf-8"))
+        with readable(path, "repeat the command."):
+            names = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         names = error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{path}: not a list of pictures' names", "take it back from git, or delete it.")
+        raise UserError(f"{path}: not a list of names", "write [] into it, or take it back from git.")
     return sorted(set(names))

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from annotate.boxes import finite
 from annotate.tasks import Task
 
 Entry = dict[str, Any]
@@ -89,9 +90,7 @@ def _person(annotation: Entry) -> str:
 def _annotation(annotation: Entry) -> Entry:
     seconds = annotation.get("lead_time")
     return {
-        "lead_time": round(seconds, 1)
-        if isinstance(seconds, int | float) and math.isfinite(seconds)
-        else None,
+        "lead_time": round(seconds, 1) if finite(seconds) else None,
         "was_cancelled": bool(annotation.get("was_cancelled")),
         "result": _result(annotation),
     }

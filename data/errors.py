@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from types import FrameType
 from typing import ParamSpec
@@ -43,6 +43,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     words = sorted(known)
     near = get_close_matches(word, words, n=1)
     return f"did you mean {near[0]}?" if near else f"known are: {', '.join(words) or 'none'}"
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names of a list for a message, and how many more there are."""
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
 def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable[P, None]:

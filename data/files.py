@@ -34,6 +34,9 @@ MENDS = {
 }
 DISK_ERRORS = {errno.EFBIG, errno.EIO, *MENDS}
 
+# How pandas reads a column of names: of classes `1` and `None` are such, no number and nothing missing.
+NAMES: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+
 
 @contextmanager
 def disk_errors(path: Path, kept: bool = True) -> Iterator[None]:
@@ -52,6 +55,19 @@ def disk_errors(path: Path, kept: bool = True) -> Iterator[None]:
             f"{path}: cannot be written ({os.strerror(error.errno)}{culprit})",
             f"{MENDS.get(error.errno, 'check the disk')}, then repeat the command{still}.",
         ) from error
+
+
+@contextmanager
+def readable(path: Path, hint: str) -> Iterator[None]:
+    """Turn what the disk refuses while `path` is read into a `UserError`; `hint`: if it is missing."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file", hint) from None
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror or error})", "name a file, and allow reading it."
+        ) from None
 
 
 @contextmanager

@@ -189,6 +189,8 @@ def load(path: Path = PARAMS) -> Params:
     recipe shows before that recipe is run.
     """
     raw = _read(path)
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: holds no parameters", "take it back from git.")
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
@@ -214,7 +216,7 @@ def changed(train: Train, settings: Iterable[str]) -> Train:
             raise UserError(f"--set {setting}: {name if equals else setting} is not a parameter", hint)
         try:
             values[name] = YAML(typ="safe").load(value)
-        except YAMLError:
+        except (YAMLError, ValueError):  # the latter for a date that is none
             raise UserError(f"--set {setting}: not readable as YAML", "quote it in the shell.") from None
     recipe = {"prepare": {"source": "sample"}, "train": values}  # which source does not matter here
     try:
@@ -231,7 +233,7 @@ def _read(path: Path) -> Any:
             f"{path}: no such file in {Path.cwd().name}/",
             "run the command in the repository's top folder.",
         ) from None
-    except (YAMLError, UnicodeDecodeError, OSError) as error:
+    except (YAMLError, ValueError, OSError) as error:  # ValueError: not UTF-8, or a date that is none
         problem = " ".join(str(error).split())
         raise UserError(f"{path}: not readable as YAML: {problem}", "mend it at the line named.") from None
 

@@ -43,6 +43,8 @@ def read_index(split: str, folder: Path = FOLDER) -> pd.DataFrame:
     path = folder / "index.csv"
     try:
         index = pd.read_csv(path)
+        if not set(index["label"]) <= set(CLASSES):
+            raise ValueError(f"classes {sorted(set(index['label']) - set(CLASSES))}")
         return index[index["split"] == split]
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: not the sample's index ({error})", RESTORE) from None

@@ -86,7 +86,13 @@ def seeds() -> str:
                 ", ".join(found["commit"]),
             )
         )
-    head = ("recipe", "test accuracy by seed 1, 2, …, %", "mean", "deviation", "95 % interval of the mean")
+    head = (
+        "recipe",
+        "test accuracy by seed 1, 2, …, %",
+        "mean",
+        "standard deviation",
+        "95 % interval of the mean",
+    )
     return table((*head, "loss, mean", "minutes", "commit"), rows)
 
 

@@ -62,8 +62,21 @@ def test_the_code_of_a_stage_is_among_its_dependencies(stage: str) -> None:
     assert listed == code(stage)
 
 
-def test_fetching_labels_depends_on_the_tasks_alone() -> None:
-    assert STAGES["export"]["deps"] == ["annotate/tasks.json"]
+def test_fetching_labels_depends_on_nothing_that_changes() -> None:
+    assert STAGES["export"]["deps"] == STAGES["check"]["outs"]
+
+
+def test_new_tasks_are_no_reason_to_ask_a_server(clone: Path) -> None:
+    labels = (clone / "annotate/export.json").read_bytes()
+    (clone / ".env").write_text("LABEL_STUDIO_URL=http://127.0.0.1:9\nLABEL_STUDIO_API_KEY=none\n")
+    path = clone / "params.yaml"
+    path.write_text(path.read_text().replace("pictures: 100", "pictures: 120"))
+    said = dvc(clone, "repro", "labels")
+    assert ran(said) == ["check", "sample", "labels"]
+    assert "100 of 120 pictures labelled" in said
+    assert (clone / "annotate/export.json").read_bytes() == labels
+    assert "cannot fetch the labels" in dvc(clone, "repro", "-fs", "export", code=1)
+    assert (clone / "annotate/export.json").read_bytes() == labels
 
 
 def test_every_room_knows_only_the_floor_below() -> None:
@@ -72,8 +85,8 @@ def test_every_room_knows_only_the_floor_below() -> None:
         "annotate": {"annotate", "data"},
         "train": {"train", "data"},
     }.items():
-        for path in (ROOT / room).glob("*.py"):
-            known = {found.split("/")[0] for found in imported(f"{room}/{path.name}")}
+        for path in (ROOT / room).rglob("*.py"):
+            known = {found.split("/")[0] for found in imported(str(path.relative_to(ROOT)))}
             assert known <= below, path
 
 

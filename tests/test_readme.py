@@ -37,7 +37,7 @@ def test_sentences_about_the_seeds_say_what_is_in_their_table(recipe: str) -> No
     assert f"| `{recipe}`, mean of {many} seeds |" in text
     assert f"**{mean:.2f} %**, loss {loss:.3f} | {minutes}" in text
     evidence = " ".join((ROOT / "train/RECIPES.md").read_text().split())
-    assert f"{mean:.2f} % in the mean with a deviation of {deviation:.2f}" in evidence
+    assert f"{mean:.2f} % in the mean with a standard deviation of {deviation:.2f}" in evidence
     assert f"a 95 % confidence interval of {low:.2f} to {high:.2f} %" in evidence
 
 

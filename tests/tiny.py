@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 from ruamel.yaml import YAML
+from torch import Tensor
 
 from data import params
+from data.pictures import Pictures
 from train.augment import Normalise
 from train.model import MODEL, Model
 from train.resnet import ResNet
@@ -50,6 +52,12 @@ def tiny(**changes: object) -> params.Train:
     """Return the parameters of a training of seconds."""
     train = params.load(ROOT / "params.yaml").recipes["quick"].train
     return params.Train.model_validate(train.model_dump() | TINY | changes)
+
+
+def as_tensors(pictures: Pictures) -> tuple[Tensor, Tensor]:
+    """Return images, N x 32 x 32 x 3, and labels, N, as a trainer takes them."""
+    images = torch.from_numpy(pictures.images).permute(0, 2, 3, 1).contiguous()
+    return images, torch.from_numpy(pictures.labels).long()
 
 
 def untrained(depth: int = 11) -> Model:

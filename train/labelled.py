@@ -10,15 +10,14 @@ import pandas as pd
 from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
 from data.errors import UserError
+from data.files import NAMES
 
 LABELS = Path("annotate/labels/labels.csv")
 
 # Who names a class, by column of the table, as a reader calls them.
 VOICES = {"agreed": "annotators", "predicted": "model", "cifar10": "CIFAR-10"}
 
-# Names of classes are people's own: `1` and `None` are such.
-NAMES: Any = {"dtype": dict.fromkeys(("picture", "class", "agreed", "cifar10"), str)}
-NAMES |= {"keep_default_na": False, "na_values": [""]}
+TEXTS = dict.fromkeys(("picture", "class", "agreed", "cifar10"), str)
 
 
 def read_table(path: Path, stage: str, **options: Any) -> pd.DataFrame:
@@ -38,7 +37,7 @@ def read() -> pd.DataFrame:
     `annotators` is what each of them said, as "cat / dog", `agreed` the majority's class, empty in a tie;
     `cifar10` is empty for pictures that are not of CIFAR-10; `split` says whether not all said the same.
     """
-    labels = read_table(LABELS, "labels", **NAMES)
+    labels = read_table(LABELS, "labels", dtype=TEXTS, **NAMES)
     if labels.empty:
         return pd.DataFrame(columns=["picture", "annotators", "agreed", "cifar10", "split"], dtype=str)
     said = labels.groupby("picture").agg(

@@ -31,7 +31,8 @@ class Trainer:
     def __init__(self, params: Train, images: Tensor, labels: Tensor, world: World = ALONE) -> None:
         """Take the whole train set on its device: images M x 32 x 32 x 3, uint8; labels M, int64.
 
-        Raises `UserError` if a batch is larger than the set, or too small for the processes.
+        Raises `UserError` if a batch is larger than the set, or too small for the processes, and for
+        `sync_bn` without a GPU.
         """
         if params.batch > len(images):
             raise UserError(
@@ -203,7 +204,7 @@ class Trainer:
         raise UserError(
             f"the loss is not a number at step {step + 1} of {self.total} "
             f"(epoch {step // self.steps + 1}, learning rate {self.schedule.lr(step):.4g})",
-            "lower max_lr or lengthen rise_epochs in params.yaml; good checkpoints before this are kept.",
+            "lower max_lr or lengthen rise_epochs in params.yaml, which starts the run anew.",
         )
 
 

@@ -57,7 +57,8 @@ def climbing(train: Train, count: int, max_lr: float, steps: int, size: int) -> 
 def test(trainer: Trainer) -> pd.DataFrame:
     """Train until the steps are over or the loss blows up.
 
-    Returns a row a step: step, lr, loss, accuracy, and the means of both over the steps around.
+    Returns a row a step: step, lr, loss, accuracy, and the means of both over the steps around. Raises
+    `UserError` if not even the first loss is a number.
     """
     rows: list[tuple[int, float, float, float]] = []
     best = math.inf

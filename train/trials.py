@@ -40,7 +40,10 @@ TABLE = FOLDER / "trials.csv"
 
 
 def recipes(name: str, settings: list[str], seeds: range) -> Iterator[Train]:
-    """Yield the recipe's parameters with other settings and each of the seeds."""
+    """Yield the recipe's parameters with other settings and each of the seeds.
+
+    Raises `UserError` for a recipe or a setting that there is not, and for a seed among the settings.
+    """
     train = params.load().named(name)
     if seed := next((setting for setting in settings if setting.startswith("seed=")), None):
         raise UserError(f"--set {seed}: the seeds are those of --seeds, from 1 on", "leave it out.")
@@ -49,7 +52,7 @@ def recipes(name: str, settings: list[str], seeds: range) -> Iterator[Train]:
 
 
 def finished() -> list[dict[str, Any]]:
-    """Return the runs that are over."""
+    """Return the runs that are over. Raises `UserError` if their table is another one."""
     if not TABLE.exists():
         return []
     try:
@@ -91,7 +94,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
     if len(values) < 2:
         return f"{said}, one run"
     low, high = interval_of_mean(values)
-    scatter = f"deviation {values.std():.2%}, 95 % from {low:.2%} to {high:.2%}"
+    scatter = f"standard deviation {values.std():.2%}, 95 % from {low:.2%} to {high:.2%}"
     return f"{said}, mean of {len(values)} runs ({scatter})"
 
 

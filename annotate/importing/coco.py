@@ -11,9 +11,12 @@ from typing import Any
 
 from annotate.boxes import Size
 from annotate.importing.values import Labelled, NotReadableError, Read, Region, words
-from annotate.reading import JOINED
 from annotate.records import Problem
+from annotate.scheme import JOINED
 
+# What records are found by, in each part; other tools also write texts there, or leave it out.
+NUMBERED = {"images": ("id",), "annotations": ("image_id", "category_id"), "categories": ("id",)}
+NUMBERS = (int, str, float, type(None))
 CLASS = "class"  # an addition of ours: what the whole picture shows
 
 
@@ -28,6 +31,8 @@ def read(content: dict[str, Any]) -> Read:
         found = content[part]
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise NotReadableError(f"{part} is no list of records")
+        if not all(isinstance(one.get(key), NUMBERS) for one in found for key in NUMBERED[part]):
+            raise NotReadableError(f"a record of {part} has a list or a record for a number")
     names = {one.get("id"): str(one.get("name")) for one in content["categories"]}
     files = {one.get("id"): str(one.get("file_name")) for one in content["images"]}
     regions: dict[Any, list[Region]] = defaultdict(list)

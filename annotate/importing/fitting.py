@@ -10,9 +10,8 @@ from typing import Any
 
 from annotate.boxes import Size, UnfitError, cut_off, measure, place
 from annotate.importing.values import Labelled, Region, Words
-from annotate.reading import JOINED
 from annotate.records import Annotation, Box, Problem
-from annotate.scheme import Boxes, Choices, Note, Scheme
+from annotate.scheme import JOINED, Boxes, Choices, Note, Scheme
 from annotate.tasks import Task
 
 LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute that tells a box's

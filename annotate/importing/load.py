@@ -20,6 +20,7 @@ from annotate.scheme import Scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
 from data.errors import UserError
+from data.files import readable
 
 FORMATS = "Label Studio JSON, COCO JSON, a YOLO folder with classes.txt, VGG Image Annotator CSV or JSON"
 SOMEBODY = "somebody"  # the one annotator of a file that names none
@@ -65,9 +66,8 @@ def _content(path: Path) -> Any:
             return yolo.read(path)
         raise NotReadableError("a folder without classes.txt or data.yaml")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file", "give --from the file with the labels.") from None
+        with readable(path, "give --from the file with the labels."):
+            text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise NotReadableError("not text in UTF-8") from None
     if via.is_csv(text.partition("\n")[0]):
@@ -91,7 +91,7 @@ def _is_label_studio(content: Any) -> bool:
         isinstance(task, dict)
         and isinstance(task.get("annotations", task.get("predictions")), list)
         and all(isinstance(one, dict) for one in task.get("annotations", ()))
-        and ("data" in task or "image_id" in task)
+        and (isinstance(task.get("data"), dict) or isinstance(task.get("image_id"), str))
         for task in content
     )
 

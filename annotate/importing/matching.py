@@ -13,7 +13,7 @@ from annotate.folder import DIGITS
 from annotate.tasks import Task
 from data.errors import UserError
 from data.files import digest
-from data.folders import pictures_in
+from data.folders import Problem, pictures_in, reason
 from data.progress import track
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an upload
@@ -39,12 +39,20 @@ class Finder:
     def _add_folder(self, folder: Path) -> None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder", "name the pictures' own with --images FOLDER.")
-        paths = [Path(one) for one in pictures_in(str(folder)) if isinstance(one, str)]
+        found = list(pictures_in(str(folder)))
+        paths = [Path(one) for one in found if isinstance(one, str)]
+        problems = [one for one in found if isinstance(one, Problem)]
         self._names.clear()  # the folder's names count now, not ours
         for path in track(paths, "looking for pictures", len(paths), "files"):
-            sha = digest(path, "sha256")
+            try:
+                sha = digest(path, "sha256")
+            except OSError as error:
+                problems.append(Problem(str(path), reason(error)))
+                continue
             task = self._by_id.get(f"picture-{sha[:DIGITS]}") or self._by_sha.get(sha)
             self._add(path.relative_to(folder).as_posix(), task)
+        for one in problems:
+            print(f"not looked at: {one}")
 
     def _add(self, name: str, task: Task | None) -> None:
         for key in _keys(name):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from annotate.boxes import Size
-from annotate.reading import JOINED
+from annotate.reading import type_of
 from annotate.records import Annotation, Box
-from annotate.scheme import Boxes, Choices, Note, Scheme
+from annotate.scheme import JOINED, Boxes, Choices, Note, Scheme
 
 TARGET = "image"
 
@@ -21,11 +21,11 @@ def to_result(said: Annotation, scheme: Scheme, size: Size) -> list[dict[str, An
     asked = scheme.picture_class
     answers = {**said.answers, **({asked.name: said.label} if asked and said.label else {})}
     parts = [
-        _part(f"p{number}", control, _value(control, answers[control.name]))
+        part(f"p{number}", control, _value(control, answers[control.name]))
         for number, control in enumerate(scheme.about_picture, 1)
         if control.name in answers
     ]
-    return [*parts, *(part for box in said.boxes for part in _box(box, scheme, size))]
+    return [*parts, *(piece for box in said.boxes for piece in _box(box, scheme, size))]
 
 
 def _box(box: Box, scheme: Scheme, size: Size) -> Iterator[dict[str, Any]]:
@@ -38,21 +38,16 @@ def _box(box: Box, scheme: Scheme, size: Size) -> Iterator[dict[str, Any]]:
         "rotation": box.rotation,
     }
     shape = {"original_width": size[0], "original_height": size[1], "image_rotation": 0}
-    yield {**_part(box.region, control, {**value, "rectanglelabels": [box.label]}), **shape}
+    yield {**part(box.region, control, {**value, "rectanglelabels": [box.label]}), **shape}
     for question in scheme.about_box:
         if question.name in box.attributes:
             answer = _value(question, box.attributes[question.name])
-            yield {**_part(box.region, question, {**value, **answer}), **shape}
+            yield {**part(box.region, question, {**value, **answer}), **shape}
 
 
-def _part(region: str, control: Boxes | Choices | Note, value: dict[str, Any]) -> dict[str, Any]:
-    kind = (
-        control.kind
-        if isinstance(control, Note)
-        else "choices"
-        if isinstance(control, Choices)
-        else "rectanglelabels"
-    )
+def part(region: str, control: Boxes | Choices | Note, value: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of a result as Label Studio writes it: an answer, or a box."""
+    kind = type_of(control)
     return {"id": region, "from_name": control.name, "to_name": TARGET, "type": kind, "value": value}
 
 

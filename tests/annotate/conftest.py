@@ -29,13 +29,14 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer; `cut` promises more bytes than come, `wait` is in seconds."""
+    """What to answer; `cut` promises more bytes than come, `wait` is in seconds, `location` sends on."""
 
     status: int = 200
     body: bytes = b""
     kind: str = "application/json"
     cut: bool = False
     wait: float = 0.0
+    location: str = ""
 
 
 @dataclass
@@ -64,6 +65,8 @@ def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
             time.sleep(reply.wait)
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.kind)
+            if reply.location:
+                self.send_header("Location", reply.location)
             self.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
             with suppress(ConnectionError):  # whoever asked may have lost patience
                 self.end_headers()

@@ -284,11 +284,24 @@ def test_predictions_in_a_file_of_label_studio_are_counted_or_brought(
     )
 
 
+# A box of a cat, as COCO says it.
+COCO = """{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 3, "name": "cat"}],
+"annotations": [{"id": 9, "image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4]}]}"""
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
         ("a.json", "{", "neither JSON"),
         ("a.json", "[1]", "JSON of no known kind"),
+        ("a.json", '[{"image_id": 42, "annotations": []}]', "JSON of no known kind"),
+        ("a.json", '[{"data": "x", "annotations": []}]', "JSON of no known kind"),
+        ("a.json", COCO.replace('"id": 3', '"id": [3]'), "a record of categories has a list or a record"),
+        (
+            "a.json",
+            COCO.replace('"category_id": 3', '"category_id": {}'),
+            "a record of annotations has a list or a record",
+        ),
         ("a.json", '{"images": 1, "annotations": [], "categories": []}', "images is no list of records"),
         ("a.csv", "filename,region_shape_attributes\n", "no column file_size, file_attributes"),
         ("a.csv", "what,ever\n1,2\n", "neither JSON"),
@@ -348,6 +361,15 @@ def test_names_that_several_pictures_have(room: Path) -> None:
     assert Finder(tasks[1:], Path("own")).find("one/a.png") == "the picture is not in tasks.json"
     with pytest.raises(UserError, match="no such folder"):
         Finder(tasks, Path("nowhere"))
+
+
+def test_files_in_the_folder_that_cannot_be_read_are_named(
+    room: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = own_picture("a.png")
+    Path("own/gone.png").symlink_to("nowhere.png")
+    assert Finder([task], Path("own")).find("a.png") == task
+    assert "not looked at: own/gone.png: a link that leads nowhere" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

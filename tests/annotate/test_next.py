@@ -131,6 +131,17 @@ def test_a_picture_is_doubted_once_whoever_labelled_it(looked_at: Path) -> None:
     assert [doubt.picture for doubt in following.doubts(5)] == [name]
 
 
+def test_classes_may_be_called_none_or_1(looked_at: Path) -> None:
+    label("a,None,None,,annotator-1,2.0,0\nb,1,1,,annotator-1,2.0,0\nc,,,,annotator-1,2.0,0\n")
+    assert following.agreed() == {"a": "None", "b": "1"}
+
+
+def test_a_table_without_the_column_is_named(looked_at: Path) -> None:
+    (LABELS / "labels.csv").write_text("picture,class\na,cat\n")
+    with pytest.raises(UserError, match="not a table of labels"):
+        following.agreed()
+
+
 def test_without_a_model_the_next_command_is_named(looked_at: Path) -> None:
     PROBABILITIES.unlink()
     with pytest.raises(UserError, match="no model has looked at the pictures") as caught:
@@ -243,7 +254,7 @@ def test_a_picture_that_was_chosen_and_is_gone_is_named(photos: dict[str, str]) 
 def test_a_damaged_record_is_named(room: Path, content: str) -> None:
     CHOSEN.parent.mkdir(exist_ok=True)
     CHOSEN.write_text(content)
-    with pytest.raises(UserError, match=r"next\.json: not a list of pictures' names"):
+    with pytest.raises(UserError, match=r"next\.json: not a list of names"):
         read_chosen()
 
 

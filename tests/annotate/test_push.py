@@ -12,11 +12,14 @@ import pytest
 
 from annotate import delivery, project, status
 from annotate.push import As
-from annotate.tasks import write_tasks
+from annotate.server import fetch, required
+from annotate.tasks import Task, write_tasks
+from annotate.tokens import is_personal
 from data.errors import UserError
 from tests.annotate import studio
 from tests.annotate.builders import FIXTURES
 from tests.annotate.clone import Clone, opened, write_json, write_predictions
+from tests.annotate.conftest import FakeServer, Reply
 from tests.annotate.proxy import Fault, Proxy, before
 from tests.tiny import ROOT
 
@@ -160,6 +163,26 @@ def test_faults_end_in_an_error_and_the_next_push_succeeds(
     assert len(clone.there) == 1
 
 
+def test_a_personal_access_token_works_for_push_status_and_fetch(clone: Clone) -> None:
+    """What Label Studio gives by default; it lasts for years and buys access for minutes."""
+    clone.pictures("test-00001")
+    token = clone.ask("POST", "/api/token/")["token"]
+    assert is_personal(token)
+    clone.patch.setenv("LABEL_STUDIO_API_KEY", token)
+    assert "1 added" in clone.push()
+    assert "1 there already" in clone.push()
+    assert [task["data"]["image_id"] for task in fetch(required())] == ["test-00001"]
+
+
+def test_an_address_that_sends_on_to_another_is_named(clone: Clone, fake: FakeServer) -> None:
+    clone.pictures("test-00001")
+    fake.replies = {"/api/projects": [Reply(301, location="https://label.example.org/api/projects/")]}
+    clone.by(fake.url)
+    error = error_of(clone)
+    assert f"{fake.url} sends on to https://label.example.org/api/projects/" in error.what
+    assert "set LABEL_STUDIO_URL to the address that answers" in error.hint
+
+
 @pytest.mark.parametrize("token", ["0" * 40, "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"])
 def test_a_token_that_is_wrong_or_of_another_kind(clone: Clone, token: str) -> None:
     clone.pictures("test-00001")
@@ -237,6 +260,19 @@ def scheme(*options: str, more: str = "") -> str:
         f'<View><Choices name="class" toName="image" choice="single">{choices}</Choices>{more}'
         '<Image name="image" value="$image"/></View>'
     )
+
+
+def test_pictures_that_are_links_into_the_cache_are_served_from_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As DVC lays them there with `cache.type symlink`."""
+    monkeypatch.chdir(tmp_path)
+    Path("cache").mkdir()
+    Path("cache/ab").write_bytes(b"picture")
+    Path("annotate/images").mkdir(parents=True)
+    Path("annotate/images/a.png").symlink_to(tmp_path / "cache/ab")
+    way = delivery.SameDisk(tmp_path / "annotate")
+    assert way.address(Task("a", "annotate/images/a.png", "")) == "/data/local-files/?d=images/a.png"
 
 
 def test_a_changed_scheme_is_refused_only_where_it_would_orphan_labels(clone: Clone) -> None:

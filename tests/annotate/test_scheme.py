@@ -66,6 +66,7 @@ def test_a_scheme_with_attributes_of_boxes() -> None:
             "several labels a box",
             "perRegion",
         ),
+        (IMAGE + CHOICES.replace('value="a"', 'value="a|b"'), "has options", "without $ and |"),
         (IMAGE, "nothing can be labelled", "Choices"),
         (CHOICES, "expected one <Image", "one picture"),
         (IMAGE.replace("$image", "$photo") + CHOICES, "expected one <Image", "one picture"),

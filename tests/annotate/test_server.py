@@ -167,6 +167,11 @@ def test_the_server_comes_from_the_environment_or_a_file(
     assert configured() == expected
 
 
+def test_a_file_in_another_encoding_is_read_as_far_as_it_concerns_us(room: Path) -> None:
+    (room / ".env").write_bytes(b"# Schl\xfcssel\nLABEL_STUDIO_URL=http://a\nLABEL_STUDIO_API_KEY=abc\n")
+    assert configured() == Server("http://a", "abc", "annotrain")
+
+
 @pytest.mark.parametrize(
     ("url", "token", "says"),
     [

@@ -63,7 +63,7 @@ WRONG = {
     "a string that other YAML readers take for a number": (
         change("weight_decay: 0.0005", "weight_decay: '5e-4'"),
         "recipes.quick.train.weight_decay is '5e-4'; expected a valid number",
-        "on weights: of all layers",
+        "on the weights of convolutions and dense layer",
     ),
     "not among the choices": (
         change("flip: alternating", "flip: sometimes"),
@@ -144,7 +144,8 @@ WRONG = {
         "line",
     ),
     "not YAML": ("recipe: [quick", "not readable as YAML", "line"),
-    "empty": ("", "is None; expected", "comments"),
+    "nothing in it": ("", "holds no parameters", "git"),
+    "a date that is none": ("recipe: 2024-13-45", "not readable as YAML", "line"),
 }
 
 

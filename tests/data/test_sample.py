@@ -53,11 +53,17 @@ def another_table(folder: Path) -> None:
     (folder / "index.csv").write_text("a,b\n1,2\n")
 
 
+def unknown_class(folder: Path) -> None:
+    path = folder / "index.csv"
+    path.write_text(path.read_text().replace(",cat,", ",tiger,"))
+
+
 @pytest.mark.parametrize(
     ("damage", "what"),
     [
         (remove_index, "index.csv: not the sample's index"),
         (another_table, "index.csv: not the sample's index"),
+        (unknown_class, "index.csv: not the sample's index (classes ['tiger'])"),
         (cut_sheet, "test-cat.png: not a readable sheet"),
         (swap_for_other_size, "test-cat.png: has 800 x 640 pixels; expected 320 x 320"),
     ],

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from data.pictures import Pictures
-from tests.tiny import tiny
+from tests.tiny import as_tensors, tiny
 from train import augment
 from train.augment import Augment, Normalise
 
@@ -19,7 +19,7 @@ PLAIN = {"flip": "none", "shift": 0.0, "cutout": 0}
 @pytest.fixture
 def images(few: Pictures) -> Tensor:
     """Return 80 real pictures, 80 x 32 x 32 x 3."""
-    return torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous()
+    return as_tensors(few)[0]
 
 
 def raw(pictures: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ def test_whole_shifts_are_all_equally_likely() -> None:
 
 @given(y=st.floats(-4, 4), x=st.floats(-4, 4))
 def test_a_shift_by_part_of_a_pixel_is_scipys(few: Pictures, y: float, x: float) -> None:
-    images = torch.from_numpy(few.images).permute(0, 2, 3, 1)
+    images = as_tensors(few)[0]
     shift = torch.tensor([[[y]], [[x]]], dtype=torch.float32)
     ours = make(shift_by="subpixel", shift_fill="edge")._gather(images[5:6], torch.tensor([[False]]), shift)
     scipys = ndimage.shift(images[5].numpy().astype(np.float64), (-y, -x, 0), order=1, mode="nearest")

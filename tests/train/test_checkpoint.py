@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from data.pictures import Pictures
-from tests.tiny import ROOT, tiny
+from tests.tiny import ROOT, as_tensors, tiny
 from train import checkpoint, model
 from train.checkpoint import Fingerprint, Story
 from train.loop import Trainer
@@ -26,7 +26,6 @@ def trainer(few: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> T
 
 def make(few: Pictures, muon_lr: float = 0.0) -> Trainer:
     """Return a trainer that augments in every way and ends an epoch with a smaller batch."""
-    images = torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous()
     recipe = tiny(
         batch=24,
         muon_lr=muon_lr,
@@ -37,7 +36,7 @@ def make(few: Pictures, muon_lr: float = 0.0) -> Trainer:
         rise_epochs=1.0,
         fall_epochs=2.0,
     )
-    return Trainer(recipe, images, torch.from_numpy(few.labels).long())
+    return Trainer(recipe, *as_tensors(few))
 
 
 def run(trainer: Trainer, steps: int) -> None:

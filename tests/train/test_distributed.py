@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from data.errors import UserError
 from data.pictures import Pictures
-from tests.tiny import ROOT, TINY, tiny, weights, write_params
+from tests.tiny import ROOT, TINY, as_tensors, tiny, weights, write_params
 from train import checkpoint, distributed, fit
 from train.augment import Augment
 from train.distributed import World
@@ -66,14 +66,14 @@ def torchrun(*command: str) -> subprocess.Popen[str]:
 @pytest.fixture
 def images(few: Pictures) -> torch.Tensor:
     """Return 80 real pictures, 80 x 32 x 32 x 3."""
-    return torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous()
+    return as_tensors(few)[0]
 
 
 def test_two_processes_train_as_one_that_normalises_the_halves_apart(
     few: Pictures, images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    labels = torch.from_numpy(few.labels).long()
+    labels = as_tensors(few)[1]
     save_file({"images": images, "labels": labels}, "few.safetensors")
     Path("worker.py").write_text(WORKER)
     run = torchrun("worker.py")
@@ -262,14 +262,17 @@ def test_the_first_process_of_another_machine_says_what_is_wrong_there(
     assert bool(errors) == speaks
 
 
-def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(workspace: Path) -> None:
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(
+    workspace: Path, by: signal.Signals, code: int
+) -> None:
     write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0, "devices": 2})
     run = start()
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
-    os.kill(run.pid, signal.SIGTERM)  # torchrun passes it on
+    os.killpg(run.pid, by)  # as a terminal and a cluster do; torchrun passes it on besides
     _, errors = run.communicate(timeout=300)
-    assert run.returncode == 143
+    assert run.returncode == code
     assert "stopping after this step" in errors
     assert list(checkpoint.FOLDER.glob("*-*.safetensors"))
     assert not list(checkpoint.FOLDER.glob(".*.part"))

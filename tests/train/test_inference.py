@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from data.pictures import Pictures
-from tests.tiny import untrained
+from tests.tiny import as_tensors, untrained
 from train import inference
 
 
 def test_answers_do_not_depend_on_how_pictures_are_batched(
     few: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = torch.from_numpy(few.images).permute(0, 2, 3, 1)
+    images = as_tensors(few)[0]
     model = untrained()
     together = inference.logits(model, images)
     monkeypatch.setattr(inference, "BATCH", 7)

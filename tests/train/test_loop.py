@@ -9,7 +9,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 
 from data.errors import UserError
 from data.pictures import Pictures
-from tests.tiny import tiny
+from tests.tiny import as_tensors, tiny
 from train.device import choose_device, compiled, computes_bfloat16
 from train.distributed import World
 from train.loop import Trainer
@@ -19,7 +19,7 @@ from train.resnet import ResNet
 @pytest.fixture
 def train_set(few: Pictures) -> tuple[Tensor, Tensor]:
     """Return 80 real pictures, 80 x 32 x 32 x 3, and their labels."""
-    return torch.from_numpy(few.images).permute(0, 2, 3, 1).contiguous(), torch.from_numpy(few.labels).long()
+    return as_tensors(few)
 
 
 def test_it_learns_one_batch_by_heart(train_set: tuple[Tensor, Tensor]) -> None:

@@ -21,7 +21,7 @@ from annotate import folder, probabilities
 from data.errors import UserError
 from data.pictures import CLASSES, Pictures
 from tests.odd import bomb, jpeg
-from tests.tiny import ROOT, Stage, untrained
+from tests.tiny import ROOT, Stage, as_tensors, untrained
 from train import inference, looking, model, predict
 
 
@@ -53,7 +53,7 @@ def test_a_folder_as_csv(stage: Stage, trained: Path) -> None:
 
 def test_answers_are_those_of_the_network_about_the_same_pixels(trained: Path, few: Pictures) -> None:
     found = predict.predict("pictures", top=10, probabilities=True).table
-    images = torch.from_numpy(few.images[:12]).permute(0, 2, 3, 1)
+    images = as_tensors(few)[0][:12]
     shares = inference.logits(model.load(torch.device("cpu")), images).softmax(1).double().numpy()
     assert np.allclose(found[list(CLASSES)], shares, atol=1e-4)
     assert found["predicted"].tolist() == [CLASSES[place] for place in shares.argmax(1)]

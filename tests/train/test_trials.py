@@ -33,7 +33,7 @@ def test_each_seed_is_a_row_and_none_is_repeated(workspace: Path, stage: Stage) 
 
     three = stage("train.trials", "--seeds", "3")
     assert three.stdout.count("recipe quick, seed") == 1  # the third alone
-    assert "mean of 3 runs (deviation " in three.stdout
+    assert "mean of 3 runs (standard deviation " in three.stdout
     table = pd.read_csv(trials.TABLE)
     assert table["seed"].tolist() == [1, 2, 3]
     pd.testing.assert_frame_equal(table[:2], first)
@@ -136,7 +136,7 @@ def test_the_interval_of_a_mean_is_students() -> None:
     said = trials.summary(rows)
     assert said == (
         "accuracy  92.00% on 10000 test pictures, mean of 3 runs "
-        "(deviation 1.00%, 95 % from 89.52% to 94.48%)"
+        "(standard deviation 1.00%, 95 % from 89.52% to 94.48%)"
     )
 
 
