@@ -45,9 +45,10 @@ class Api:
         from annotate.tokens import TokenAuth
 
         self.server = server
+        self._auth = TokenAuth(server.url, server.token)
         self._session = httpx.Client(
             base_url=server.url,
-            auth=TokenAuth(server.url, server.token),
+            auth=self._auth,
             timeout=timeout,
             trust_env=not server.is_here,
         )
@@ -127,7 +128,9 @@ class Api:
         except ValueError:
             body = None
         failure = refused(status, body, self.server.url, self.server.project)
-        what = failure.what.replace(self.server.token, "...")
+        what = failure.what
+        for secret in filter(None, (self.server.token, self._auth.access)):
+            what = what.replace(secret, "...")
         reading = response.request.method == "GET" and status in PASSING
         kind = PassingError if status in ANSWERED or reading else RefusedError if status == 400 else UserError
         raise kind(what, failure.hint) from None

@@ -54,7 +54,7 @@ def agreed(path: Path = LABELS / "labels.csv") -> dict[str, str]:
     if not path.exists():
         raise UserError(f"{path}: no such file", hint)
     try:
-        labels = pd.read_csv(path, dtype=str, **NAMES).dropna(subset="agreed")
+        labels = pd.read_csv(path, dtype=str, **NAMES)[["picture", "agreed"]].dropna(subset="agreed")
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not a table of labels ({error})", 'type "dvc repro labels".') from None
     if labels.empty:

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from dotenv import dotenv_values
 
-from annotate.failures import PASSING, cause, foreign, refused, shown, unreachable
+from annotate.failures import PASSING, cause, foreign, redirected, refused, shown, unreachable
 from data.errors import UserError
 from data.files import readable
 
@@ -123,7 +123,7 @@ def fetch(server: Server, timeout: float = TIMEOUT) -> list[dict[str, Any]]:
         return _all_tasks(client, server)
 
     sign, from_shell = TokenAuth(server.url, server.token), not server.is_here
-    with httpx.Client(auth=sign, timeout=timeout, follow_redirects=True, trust_env=from_shell) as session:
+    with httpx.Client(auth=sign, timeout=timeout, trust_env=from_shell) as session:
         return _tried(ask, server)
 
 
@@ -139,6 +139,9 @@ def _tried(ask: Callable[[], T], server: Server) -> T:
         except _MiscountedError as error:
             failure, passing = error.args[0], True
         except ApiError as error:
+            to = (error.headers or {}).get("location")
+            if to:
+                raise redirected(server.url, urljoin(server.url, to)) from None
             failure = refused(error.status_code, None, server.url, server.project, KEEP)
             passing = error.status_code in PASSING
         except httpx.TimeoutException:

@@ -18,39 +18,39 @@ Flow = Generator[httpx.Request, httpx.Response, None]
 class TokenAuth(httpx.Auth):
     """Signs each request; access that is missing or has run out is fetched before, or anew."""
 
-    requires_response_body = True
-
     def __init__(self, url: str, token: str) -> None:
         """Take the server's address and the token of an account there."""
         self._url, self._token = url, token
-        self._access = ""
+        self.access = ""
 
     def auth_flow(self, request: httpx.Request) -> Flow:
-        """Yield the request, for a personal token with a request for access before it."""
+        """Yield the request, for a personal token with a request for access before it.
+
+        Where that is not granted its answer is the answer: a refusal, a server that is busy, a redirect.
+        """
         if not is_personal(self._token):
             request.headers["Authorization"] = f"Token {self._token}"
             yield request
             return
-        fresh = not self._access
-        if fresh:
-            yield from self._renew()
-        response = yield self._signed(request)
-        if response.status_code == 401 and not fresh:
-            yield from self._renew()
-            yield self._signed(request)
-
-    def _renew(self) -> Flow:
-        """Ask for access. Without any the server refuses the request itself, which says what is wrong."""
+        if self.access:
+            request.headers["Authorization"] = f"Bearer {self.access}"
+            response = yield request
+            if response.status_code != 401:
+                return
         response = yield httpx.Request("POST", self._url + REFRESH, json={"refresh": self._token})
-        try:
-            self._access = str(response.json()["access"]) if response.is_success else ""
-        except (ValueError, KeyError, TypeError):
-            self._access = ""
+        response.read()
+        self.access = _access(response)
+        if self.access:
+            request.headers["Authorization"] = f"Bearer {self.access}"
+            yield request
 
-    def _signed(self, request: httpx.Request) -> httpx.Request:
-        if self._access:
-            request.headers["Authorization"] = f"Bearer {self._access}"
-        return request
+
+def _access(response: httpx.Response) -> str:
+    """Return the access that an answer grants, or nothing."""
+    try:
+        return str(response.json()["access"]) if response.is_success else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def is_personal(token: str) -> bool:

@@ -34,7 +34,7 @@ MENDS = {
 }
 DISK_ERRORS = {errno.EFBIG, errno.EIO, *MENDS}
 
-# How pandas reads a column of names: of classes `1` and `None` are such, no number and nothing missing.
+# How pandas reads a column of names: a class may be called `1` or `None`.
 NAMES: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
 
 
@@ -66,7 +66,7 @@ def readable(path: Path, hint: str) -> Iterator[None]:
         raise UserError(f"{path}: no such file", hint) from None
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror or error})", "name a file, and allow reading it."
+            f"{path}: cannot be read ({error.strerror or error})", "it has to be a file that may be read."
         ) from None
 
 

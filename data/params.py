@@ -80,7 +80,7 @@ class Train(_Group):
     weight_decay: Rate = Field(
         description="on the weights of convolutions and dense layer; with muon_lr of the latter alone"
     )
-    muon_lr: Rate = Field(description="length of a step of Muon at max_lr, by the kernel's norm; 0 for SGD")
+    muon_lr: Rate = Field(description="a step of Muon at max_lr, as a share of the kernel's norm; 0 for SGD")
     label_smoothing: Share = Field(description="probability spread over all classes")
     precision: Literal["float32", "bfloat16"] = Field(
         description="float32, or bfloat16 where the device has it"

@@ -10,7 +10,7 @@ Four contenders take turns, so that a busy machine slows all of them, in another
   first, float32, memory as the system gives it; in a process of its own, since such settings are a process';
 - the matrix product, of 2048 x 2048 in the same precision, which says what the machine could do at most.
 
-Then what a checkpoint takes, and the most memory that loop and bare step hold, in processes of their own.
+Besides, what a checkpoint takes, and the most memory that loop and bare step hold, in processes of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from typing import Annotated
 
 import torch
@@ -36,7 +37,7 @@ from train import checkpoint
 from train.checkpoint import Fingerprint, Story
 from train.contenders import SQUARE, bare_step, loop_step, multiply_adds, peak, plain_loop, product, rate
 from train.device import choose_device, describe, keep_large_blocks
-from train.fit import only_training, precision, split
+from train.fit import precision, split
 from train.loop import Trainer
 
 PRODUCTS = {"cpu": 8, "cuda": 1000}  # 0.2 to 0.8 s on two cores; on a GPU enough to outlast its start
@@ -94,11 +95,12 @@ def checkpoint_seconds(trainer: Trainer) -> float:
     """Return how long it takes to save a checkpoint, the median of five."""
     fingerprint = Fingerprint.of(trainer.params, PREPARED / "train.safetensors", trainer.device, "bench")
     taken = []
-    with only_training():
+    try:
         for _ in range(CHECKPOINTS):
             started = time.perf_counter()
             checkpoint.write(trainer, fingerprint, Story([]))
             taken.append(time.perf_counter() - started)
+    finally:
         checkpoint.clear(fingerprint)
     return statistics.median(taken)
 
@@ -118,10 +120,10 @@ def main(
     changes = {"batch": batch, "progressive": (), "epochs": 10**6, "devices": 1}
     train = chosen.named(recipe).model_copy(update=changes)
     images, labels = split(train, device)[0]
+    memory = peak_memory(train, images.nbytes + labels.nbytes)  # before this process takes as much
     trainer = Trainer(train, images, labels)
     rates = taking_turns(trainer, rounds, steps)
     saving = checkpoint_seconds(trainer)
-    memory = peak_memory(train, images.nbytes + labels.nbytes)
     name, where = recipe or chosen.recipe, describe(device)
     optimiser = type(trainer.optimizer).__name__
     about = Settings(
@@ -158,8 +160,8 @@ def taking_turns(trainer: Trainer, rounds: int, steps: int) -> dict[str, list[fl
     rates: dict[str, list[float]] = {name: [] for name in names}
     try:
         for number in range(rounds + 1):
-            first = number % len(names)  # who comes after whom changes, so that nobody always rests before
-            for name in names[first:] + names[:first]:
+            # Who comes after whom changes: nobody always rests before, or follows the hottest work.
+            for name in Random(number).sample(names, len(names)):
                 result = contenders[name]()
                 if number:  # the first round warms up
                     rates[name].append(result)

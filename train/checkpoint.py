@@ -97,8 +97,8 @@ def write(trainer: Trainer, fingerprint: Fingerprint, story: Story) -> None:
             tensors[f"momentum.{names[parameter]}"] = momentum
     tensors |= {"epoch.losses": trainer.losses, "epoch.correct": trainer.correct}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-    about = {"step": trainer.step, "fingerprint": asdict(fingerprint), "sha256": _checksum(tensors)}
-    about |= asdict(story)
+    about = {"step": trainer.step, "fingerprint": asdict(fingerprint)} | asdict(story)
+    about["sha256"] = _checksum(about, tensors)
     write_bytes(_path(trainer, fingerprint), save(tensors, {"about": json.dumps(about)}))
     for old in _own(fingerprint)[KEPT:]:
         old.unlink()
@@ -124,7 +124,7 @@ def resume(trainer: Trainer, fingerprint: Fingerprint) -> Story:
             print(f"{path}: not used, {reason}; delete it to free the space", flush=True)
     for path in _own(fingerprint):
         about, tensors = _about(path), _tensors(path)
-        if about is None or about["sha256"] != _checksum(tensors):
+        if about is None or about.pop("sha256") != _checksum(about, tensors):
             print(f"{path}: not used, damaged; taking the one before", flush=True)
             continue
         _load(trainer, tensors)
@@ -153,7 +153,8 @@ def _about(path: Path) -> dict[str, Any] | None:
     try:
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["about"])
-            return {name: about[name] for name in ("step", "fingerprint", "sha256", "history", "seconds")}
+            found = {name: about[name] for name in ("step", "fingerprint", "history", "seconds")}
+            return found | {"sha256": about.get("sha256")}  # which those of older code have not
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -167,11 +168,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         return {}
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    """Return a checksum of names and values; a flipped bit or a missing tensor gives another one."""
-    checksum = hashlib.sha256()
+def _checksum(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Return a checksum of all that a checkpoint holds: a flipped bit or a missing tensor changes it."""
+    checksum = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(tensors):
-        checksum.update(name.encode())
+        checksum.update(f"{name} {tensors[name].dtype} {[*tensors[name].shape]}".encode())
         checksum.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return checksum.hexdigest()
 

@@ -36,7 +36,7 @@ SQUARE = 2048  # side of the matrix product
 WORKERS = 2  # of the plain loop's DataLoader
 PAUSE = 1.0  # seconds in which the workers fetch what they fetch ahead, so that no other contender is slowed
 STATUS = Path("/proc/self/status")
-STEPS_TO_PEAK = 2  # the second step has momentum besides gradients, and no step takes more
+STEPS_TO_PEAK = 6  # the second has momentum besides gradients; after a few the allocator takes no more
 
 
 def rate(step: Step, steps: int, device: torch.device) -> float:

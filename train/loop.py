@@ -157,11 +157,15 @@ class Trainer:
         """Let a new learning rate concern new gradients alone, as in Keras, where momentum holds the rate.
 
         Its SGD keeps v = momentum v - lr gradient and adds v; torch keeps the gradients' sum and multiplies
-        all of it by the rate of the moment.
+        all of it by the rate of the moment. At a rate of 0 Keras goes on by momentum, and torch stands. Muon
+        makes no use of how long a momentum is, so its kernels' stay.
         """
-        if before != now and now:
-            for state in self.optimizer.state.values():
-                if (momentum := state.get("momentum_buffer")) is not None:
+        if before == now or not now:
+            return
+        for group in self.optimizer.param_groups:
+            for parameter in () if group.get("turn") else group["params"]:
+                momentum = self.optimizer.state[parameter].get("momentum_buffer")
+                if momentum is not None:
                     momentum.mul_(before / now)
 
     def _rows(self, epoch: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Super-convergence's one cycle (Smith and Topin 2018; Smith 2018): a pure function of the step.
 
 The learning rate climbs in a straight line from `start_lr` to `max_lr`, falls in a straight line to
-`final_lr` and stays there; momentum goes the opposite way. No state, so nothing to save and nothing to get
-out of step.
+`final_lr` and stays there; momentum goes to its value at the peak and back. No state, so nothing to save and
+nothing to get out of step.
 """
 
 from __future__ import annotations

@@ -136,8 +136,9 @@ def test_classes_may_be_called_none_or_1(looked_at: Path) -> None:
     assert following.agreed() == {"a": "None", "b": "1"}
 
 
-def test_a_table_without_the_column_is_named(looked_at: Path) -> None:
-    (LABELS / "labels.csv").write_text("picture,class\na,cat\n")
+@pytest.mark.parametrize("columns", ["picture,class", "agreed,class"])
+def test_a_table_without_the_column_is_named(looked_at: Path, columns: str) -> None:
+    (LABELS / "labels.csv").write_text(f"{columns}\na,cat\n")
     with pytest.raises(UserError, match="not a table of labels"):
         following.agreed()
 

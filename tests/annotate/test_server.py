@@ -107,6 +107,14 @@ def test_what_stays_wrong_is_said(
     assert well.asked.count(path) == tries
 
 
+def test_an_address_that_sends_on_gets_no_second_request(well: FakeServer) -> None:
+    """Which would take the token to whatever host it names."""
+    well.replies[PROJECTS] = [Reply(308, location="https://label.example.org/api/projects/")]
+    error = error_of(well, "annotrain")
+    assert f"{well.url} sends on to https://label.example.org/api/projects/" in error.what
+    assert "LABEL_STUDIO_URL" in error.hint
+
+
 def test_an_error_at_the_end_of_the_list_of_projects_is_not_one(well: FakeServer) -> None:
     well.replies[PROJECTS] = [as_json({"results": [{**COUNTS, "id": 9, "title": "other"}, COUNTS]})]
     assert fetch(at(well)) == reply()

@@ -15,8 +15,8 @@ PERSONAL = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"
 class Studio:
     """Takes access for so many requests, then refuses it, as Label Studio does after five minutes."""
 
-    def __init__(self, lasts: int, renews: bool = True) -> None:
-        """Take for how many requests access lasts, and whether there is a new one."""
+    def __init__(self, lasts: int, renews: int = 200) -> None:
+        """Take for how many requests access lasts, and the HTTP state of asking for it."""
         self.lasts, self.renews = lasts, renews
         self.bought = self.asked = 0
 
@@ -27,8 +27,8 @@ class Studio:
             assert "Authorization" not in request.headers
             self.bought += 1
             self.asked = 0
-            content = {"access": f"a{self.bought}"} if self.renews else {"detail": "no"}
-            return httpx.Response(200 if self.renews else 401, json=content)
+            content = {"access": f"a{self.bought}"} if self.renews == 200 else {"detail": "no"}
+            return httpx.Response(self.renews, json=content, headers={"Location": "http://elsewhere"})
         self.asked += 1
         right = request.headers.get("Authorization") == f"Bearer a{self.bought}" and self.asked <= self.lasts
         return httpx.Response(200 if right else 401, content=request.content)
@@ -48,10 +48,12 @@ def test_access_is_bought_once_and_anew_when_it_has_run_out() -> None:
     assert studio.bought == 3
 
 
-def test_a_token_that_buys_nothing_ends_in_the_servers_refusal() -> None:
-    studio = Studio(lasts=3, renews=False)
+@pytest.mark.parametrize("status", [401, 503, 308])
+def test_where_access_is_not_granted_that_is_the_answer(status: int) -> None:
+    studio = Studio(lasts=3, renews=status)
     with client(studio) as session:
-        assert session.get("/api/x").status_code == 401
+        assert session.get("/api/x").status_code == status
+    assert (studio.bought, studio.asked) == (1, 0)
 
 
 @pytest.mark.parametrize(("token", "personal"), [("0" * 40, False), (PERSONAL, True), ("eyJ.x", False)])

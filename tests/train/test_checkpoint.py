@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,17 +95,27 @@ def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
     assert f"{latest}: not used, damaged" in capsys.readouterr().out
 
 
-def test_one_with_a_flipped_bit_is_named_and_the_one_before_taken(
-    trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str]
+def flipped(content: bytes) -> bytes:
+    """Return a file with one bit of a weight changed."""
+    return content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:]
+
+
+def of_another_step(content: bytes) -> bytes:
+    """Return a file that says another step of itself."""
+    assert content.count(rb"\"step\": 2") == 1
+    return content.replace(rb"\"step\": 2", rb"\"step\": 3")
+
+
+@pytest.mark.parametrize("damage", [flipped, of_another_step])
+def test_one_with_something_changed_in_it_is_named_and_the_one_before_taken(
+    trainer: Trainer, few: Pictures, capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
 ) -> None:
     """The file is whole and of the right form: only its checksum tells."""
     for _ in range(2):
         run(trainer, 1)
         checkpoint.write(trainer, MINE, Story([]))
     latest = max(checkpoint.FOLDER.iterdir())
-    content = bytearray(latest.read_bytes())
-    content[-1000] ^= 1
-    latest.write_bytes(content)
+    latest.write_bytes(damage(latest.read_bytes()))
     resumed = make(few)
     checkpoint.resume(resumed, MINE)
     assert resumed.step == 1
