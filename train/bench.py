@@ -2,7 +2,8 @@
 
     python -m train.bench [--batch 128] [--rounds 5] [--out FILE]
 
-Four contenders take turns, so that a busy machine slows all of them, in another order each round:
+Four contenders take turns, so that a busy machine slows all of them, in another order each round, loop and
+bare step after each step:
 
 - the loop, with its pictures from data/cifar10/, shuffling, augmentation, schedule, sums, looks at the loss;
 - the bare step: forward, backward and optimiser on one batch that is there already, in the same precision;
@@ -35,7 +36,17 @@ from data.params import Train
 from data.pictures import PREPARED
 from train import checkpoint
 from train.checkpoint import Fingerprint, Story
-from train.contenders import SQUARE, bare_step, loop_step, multiply_adds, peak, plain_loop, product, rate
+from train.contenders import (
+    SQUARE,
+    bare_step,
+    loop_step,
+    multiply_adds,
+    peak,
+    plain_loop,
+    product,
+    rate,
+    rates,
+)
 from train.device import choose_device, describe, keep_large_blocks
 from train.fit import precision, split
 from train.loop import Trainer
@@ -122,7 +133,7 @@ def main(
     images, labels = split(train, device)[0]
     memory = peak_memory(train, images.nbytes + labels.nbytes)  # before this process takes as much
     trainer = Trainer(train, images, labels)
-    rates = taking_turns(trainer, rounds, steps)
+    found = taking_turns(trainer, rounds, steps)
     saving = checkpoint_seconds(trainer)
     name, where = recipe or chosen.recipe, describe(device)
     optimiser = type(trainer.optimizer).__name__
@@ -130,7 +141,7 @@ def main(
         name, optimiser, precision(train, device), where, str(torch.__version__), batch, rounds, steps
     )
     work = multiply_adds(trainer.network)
-    figures = report(about, rates, work, saving, len(images), memory)
+    figures = report(about, found, work, saving, len(images), memory)
     if out:
         write_json(out, figures)
 
@@ -150,42 +161,40 @@ def taking_turns(trainer: Trainer, rounds: int, steps: int) -> dict[str, list[fl
         there.send(steps)
         return float(there.recv())
 
-    contenders: dict[str, Callable[[], float]] = {
-        "bare step": lambda: rate(bare_one, steps, device),
-        "loop": lambda: rate(loop_one, steps, device),
-        "plain loop": plain_rate,
-        "matrix product": lambda: rate(product_one, PRODUCTS[device.type], device),
+    contenders: dict[tuple[str, ...], Callable[[], tuple[float, ...]]] = {
+        ("bare step", "loop"): lambda: rates(bare_one, loop_one, steps, device),
+        ("plain loop",): lambda: (plain_rate(),),
+        ("matrix product",): lambda: (rate(product_one, PRODUCTS[device.type], device),),
     }
-    names = list(contenders)
-    rates: dict[str, list[float]] = {name: [] for name in names}
+    found: dict[str, list[float]] = {name: [] for names in contenders for name in names}
     try:
         for number in range(rounds + 1):
             # Who comes after whom changes: nobody always rests before, or follows the hottest work.
-            for name in Random(number).sample(names, len(names)):
-                result = contenders[name]()
-                if number:  # the first round warms up
-                    rates[name].append(result)
+            for names, measure in Random(number).sample(list(contenders.items()), len(contenders)):
+                for name, result in zip(names, measure(), strict=True):
+                    if number:  # the first round warms up
+                        found[name].append(result)
         there.send(0)
     except (EOFError, BrokenPipeError):
         raise UserError("the plain loop's process ended", "what it said stands above.") from None
     finally:
         there.close()
         plain.join()
-    return rates
+    return found
 
 
 def report(
-    about: Settings, rates: dict[str, list[float]], work: int, saving: float, count: int, memory: Memory
+    about: Settings, found: dict[str, list[float]], work: int, saving: float, count: int, memory: Memory
 ) -> dict[str, object]:
     """Print what each contender did, and how the loop stands beside each; return the figures.
 
     `work` is the multiply-adds of a picture, `saving` the seconds of a checkpoint, `count` the pictures of
     an epoch.
     """
-    middle = {name: statistics.median(values) for name, values in rates.items()}
+    middle = {name: statistics.median(values) for name, values in found.items()}
 
     def by(other: str) -> float:
-        return round(statistics.median(a / b for a, b in zip(rates["loop"], rates[other], strict=True)), 3)
+        return round(statistics.median(a / b for a, b in zip(found["loop"], found[other], strict=True)), 3)
 
     flops = middle.pop("matrix product") * 2 * SQUARE**3
     share = round(middle["loop"] * 3 * 2 * work / flops, 3)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ Step = Callable[[], int]
 
 SQUARE = 2048  # side of the matrix product
 WORKERS = 2  # of the plain loop's DataLoader
+# Steps of a turn; on a GPU enough that its waiting at their end does not count.
+TURN = {"cpu": 1, "cuda": 20}
 PAUSE = 1.0  # seconds in which the workers fetch what they fetch ahead, so that no other contender is slowed
 STATUS = Path("/proc/self/status")
 STEPS_TO_PEAK = 6  # the second has momentum besides gradients; after a few the allocator takes no more
@@ -41,11 +44,32 @@ STEPS_TO_PEAK = 6  # the second has momentum besides gradients; after a few the 
 
 def rate(step: Step, steps: int, device: torch.device) -> float:
     """Return how many pictures a second so many steps take, the device's own work included."""
+    pictures, seconds = timed(step, steps, device)
+    return pictures / seconds
+
+
+def rates(one: Step, other: Step, steps: int, device: torch.device) -> tuple[float, float]:
+    """Return the rates of two contenders that take turns after few steps, in changing order.
+
+    What slows the machine for seconds slows both: blocks of steps one after the other differed by a tenth
+    where nothing else did.
+    """
+    done = {one: (0, 0.0), other: (0, 0.0)}
+    for number in range(max(steps // TURN[device.type], 1)):
+        for step in Random(number).sample((one, other), 2):
+            pictures, seconds = timed(step, TURN[device.type], device)
+            done[step] = done[step][0] + pictures, done[step][1] + seconds
+    (first, first_seconds), (second, second_seconds) = done[one], done[other]
+    return first / first_seconds, second / second_seconds
+
+
+def timed(step: Step, steps: int, device: torch.device) -> tuple[int, float]:
+    """Return the pictures of so many steps and the seconds that they took."""
     finish(device)  # what was asked for before is no part of it
     started = time.perf_counter()
     pictures = sum(step() for _ in range(steps))
     finish(device)
-    return pictures / (time.perf_counter() - started)
+    return pictures, time.perf_counter() - started
 
 
 def finish(device: torch.device) -> None:
