@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,21 @@ def as_tensors(pictures: Pictures) -> tuple[Tensor, Tensor]:
 def untrained(depth: int = 11) -> Model:
     """Return a network as it is before its first step."""
     return Model(ResNet(depth), Normalise.of("colour", torch.empty(0)))
+
+
+def start(*command: str, new_session: bool = False, **environment: str) -> subprocess.Popen[str]:
+    """Start Python with a command in the current folder, `-m train.fit` if none is given.
+
+    Output and errors are there to be read as they come.
+    """
+    return subprocess.Popen(
+        [sys.executable, *(command or ("-m", "train.fit"))],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=new_session,
+    )
 
 
 def weights() -> str:

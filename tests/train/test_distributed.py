@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from data.errors import UserError
 from data.pictures import Pictures
-from tests.tiny import ROOT, TINY, as_tensors, tiny, weights, write_params
+from tests.tiny import TINY, as_tensors, start, tiny, weights, write_params
 from train import checkpoint, distributed, fit
 from train.augment import Augment
 from train.distributed import World
@@ -51,16 +50,9 @@ with joined() as world:
 
 def torchrun(*command: str) -> subprocess.Popen[str]:
     """Start a command in two processes, in the current folder."""
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *command]
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # as README.md says of --max-restarts
-    }
-    return subprocess.Popen(
-        start, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    several = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    # The last as README.md says of --max-restarts.
+    return start(*several, *command, OMP_NUM_THREADS="1", TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
 
 
 @pytest.fixture
@@ -150,18 +142,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
 LONG = TINY | {"epochs": 40, "fall_epochs": 39.0, "progressive": [{"epochs": 40, "size": 8}]}
 
 
-def start() -> subprocess.Popen[str]:
-    """Start the stage as DVC does; the recipe asks for two processes."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "train.fit"],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def children(parent: int) -> list[int]:
     """Return the processes that a process started."""
     return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
@@ -172,7 +152,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     workspace: Path,
 ) -> None:
     write_params(workspace, **LONG | {"devices": 2})
-    whole = start()
+    whole = start(new_session=True)
     said, errors = whole.communicate(timeout=300)
     assert whole.returncode == 0, errors
     assert said.startswith("2 processes, started by torchrun\nResNet-11 v2, recipe quick, 64 pictures, CPU")
@@ -181,7 +161,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     unstopped = weights()
     Path("train/model.safetensors").unlink()
 
-    run = start()
+    run = start(new_session=True)
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
     os.kill(children(run.pid)[-1], signal.SIGKILL)
@@ -191,7 +171,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     assert "Traceback" not in errors
     assert not Path("train/model.safetensors").exists()
 
-    again = start()
+    again = start(new_session=True)
     said, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
     assert "going on after step" in said
@@ -202,7 +182,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
 def test_a_run_goes_on_with_another_number_of_processes_and_after_one_of_them_died(workspace: Path) -> None:
     """Elastic: with devices auto, torchrun decides; the schedule and the batches stay those of the recipe."""
     write_params(workspace, **LONG | {"devices": "auto"})
-    run = start()
+    run = start(new_session=True)
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
     run.kill()
@@ -227,7 +207,7 @@ def not_the_epoch(number: int) -> Callable[[str], bool]:
 
 def test_a_second_training_and_its_processes_keep_away(workspace: Path) -> None:
     write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0})
-    first = start()
+    first = start(new_session=True)
     assert first.stdout is not None
     assert any(line.startswith("epoch 2/") for line in first.stdout)
     write_params(workspace, **LONG | {"devices": "auto"})
@@ -267,7 +247,7 @@ def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(
     workspace: Path, by: signal.Signals, code: int
 ) -> None:
     write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0, "devices": 2})
-    run = start()
+    run = start(new_session=True)
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
     os.killpg(run.pid, by)  # as a terminal and a cluster do; torchrun passes it on besides

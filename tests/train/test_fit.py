@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,42 +11,9 @@ import pytest
 import torch
 
 from data import pictures
-from tests.tiny import ROOT, TINY, Stage, tiny, weights, write_params
+from tests.tiny import TINY, Stage, start, tiny, weights, write_params
 from train import checkpoint, epochs, fit
 from train.device import on_device
-
-# The stage with a checkpoint after every step that it looks at, which is every one.
-EAGER = """
-from data.errors import run
-from train import epochs, fit
-epochs.CHECKPOINT_SECONDS = -1.0
-epochs.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
-run(fit.main)
-"""
-
-
-def start(*command: str) -> subprocess.Popen[str]:
-    """Start the stage in the current folder, its output to be read as it comes."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, *(command or ("-m", "train.fit"))],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def stop_after_epoch(epoch: int, by: signal.Signals) -> tuple[int, str]:
-    """Start the stage, stop it in the epoch after the given one; return its exit code and errors."""
-    process = start()
-    assert process.stdout is not None
-    for said in process.stdout:
-        if said.startswith(f"epoch {epoch}/"):
-            break
-    process.send_signal(by)
-    _, errors = process.communicate(timeout=60)
-    return process.returncode, errors
 
 
 def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
@@ -73,145 +36,6 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     assert metrics["train"]["loss"] == curves["loss"].iloc[-1]
     assert metrics["validation"]["accuracy"] == curves["val_accuracy"].iloc[-1]
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))
-
-
-LONG = TINY | {"epochs": 20, "fall_epochs": 19.0, "progressive": [{"epochs": 20, "size": 8}]}
-
-
-def forget() -> None:
-    """Remove the outputs, as DVC does before it runs the stage."""
-    for path in ("train/model.safetensors", "train/metrics.json", str(epochs.CURVES)):
-        Path(path).unlink(missing_ok=True)
-
-
-@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
-    stage: Stage, workspace: Path, by: signal.Signals, code: int
-) -> None:
-    write_params(workspace, **LONG)
-    stage("train.fit")
-    unstopped, curves = weights(), epochs.CURVES.read_bytes()
-    forget()
-
-    returned, errors = stop_after_epoch(2, by)
-    assert returned == code
-    assert "Traceback" not in errors
-    assert not Path("train/model.safetensors").exists()
-    resumed = stage("train.fit")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step" in resumed.stdout
-    assert weights() == unstopped
-    assert epochs.CURVES.read_bytes() == curves
-
-
-def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, workspace: Path) -> None:
-    write_params(workspace, **LONG)
-    stage("train.fit")
-    unstopped, curves = weights(), epochs.CURVES.read_bytes()
-    forget()
-
-    process = start("-c", EAGER)
-    while process.poll() is None and not any(steps % 4 for steps in saved()):
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
-    resumed = stage("train.fit")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step" in resumed.stdout
-    assert weights() == unstopped
-    assert epochs.CURVES.read_bytes() == curves
-
-
-# The stage, where looking at the watched pictures takes long enough to be killed in.
-SLOW_TO_LOOK = """
-import time
-from data.errors import run
-from train import epochs, fit
-logits = epochs.logits
-def slow(*given):
-    print("looking", flush=True)
-    time.sleep(5)
-    return logits(*given)
-epochs.logits = slow
-run(fit.main)
-"""
-
-
-@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
-def test_stopped_while_it_looks_at_the_watched_pictures_it_has_lost_no_step(
-    stage: Stage, workspace: Path, by: signal.Signals, code: int
-) -> None:
-    stage("train.fit")
-    unstopped, curves = weights(), epochs.CURVES.read_bytes()
-    forget()
-
-    process = start("-c", SLOW_TO_LOOK)
-    assert process.stdout is not None
-    assert any(said == "looking\n" for said in process.stdout)
-    assert saved() == [4]  # all of the first epoch's steps
-    process.send_signal(by)
-    process.communicate(timeout=60)
-    assert process.returncode == code
-    resumed = stage("train.fit")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step 4 of 20" in resumed.stdout
-    assert weights() == unstopped
-    assert epochs.CURVES.read_bytes() == curves
-
-
-# A training that is killed and started again, 50 times, by a process that has PyTorch loaded already: each
-# run is one of its children. One thread, since OpenMP's do not survive a fork.
-FIFTY = """
-import os, random, signal, sys, time
-import torch
-from train import checkpoint, epochs, fit
-torch.set_num_threads(1)
-torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)  # loads a second's worth of modules, once
-epochs.CHECKPOINT_SECONDS = -1.0
-epochs.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
-moments = random.Random(int(sys.argv[1]))
-def start():
-    sys.stdout.flush()
-    child = os.fork()
-    if not child:
-        fit.main()
-        sys.stdout.flush()
-        os._exit(0)
-    return child
-def steps():
-    return max((int(path.stem[13:]) for path in checkpoint.FOLDER.glob("*-*.safetensors")), default=0)
-for _ in range(int(sys.argv[2])):
-    before, more = steps(), moments.randint(0, 2)
-    child = start()
-    while steps() < before + more:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            sys.exit("ended before it was killed")
-        time.sleep(0.001)
-    time.sleep(moments.uniform(0, 0.05))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-_, status = os.waitpid(start(), 0)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-def test_killed_fifty_times_at_random_moments_it_ends_in_the_same_weights(workspace: Path) -> None:
-    small = [{"epochs": 50, "size": 8}]
-    write_params(workspace, **TINY | {"epochs": 50, "fall_epochs": 49.0, "progressive": small})
-    ends = []
-    for kills in (0, 50):
-        process = start("-c", FIFTY, "4", str(kills))
-        said, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        ends.append((weights(), epochs.CURVES.read_bytes(), fit.METRICS.read_bytes()))
-        forget()
-    assert said.count("going on after step") > 25  # the others died before they came to it
-    assert ends[0] == ends[1]
-
-
-def saved() -> list[int]:
-    """Return the steps after which there is a checkpoint; an epoch has four."""
-    return [int(path.stem.split("-")[1]) for path in checkpoint.FOLDER.glob("*-*.safetensors")]
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.7, 1.2])
@@ -239,50 +63,6 @@ def test_twice_gives_the_same_bytes(
         assert done.returncode == 0, done.stderr
         runs.append((weights(), epochs.CURVES.read_bytes(), fit.METRICS.read_bytes()))
     assert runs[0] == runs[1]
-
-
-def test_a_loss_that_is_not_a_number_keeps_the_last_good_checkpoint(stage: Stage, workspace: Path) -> None:
-    # Fine for an epoch, then a rate that no network bears.
-    write_params(workspace, **TINY | {"lr_changes": "epoch", "max_lr": 1e30, "start_lr": 0.01})
-    done = stage("train.fit")
-    assert done.returncode == 1
-    assert "error: the loss is not a number at step 6 of 20 (epoch 2, learning rate 1e+30)" in done.stderr
-    assert "hint: lower max_lr" in done.stderr
-    assert [path.name[13:] for path in checkpoint.FOLDER.glob("*.safetensors")] == ["00000004.safetensors"]
-    assert not Path("train/model.safetensors").exists()
-
-
-def test_weights_that_the_very_last_step_ruined_are_not_saved(stage: Stage, workspace: Path) -> None:
-    write_params(
-        workspace, **TINY | {"lr_changes": "epoch", "max_lr": 1e30, "start_lr": 1e30, "max_steps": 1}
-    )
-    done = stage("train.fit")
-    assert done.returncode == 1
-    assert "the loss is not a number at step 1 of 1" in done.stderr
-    assert not saved()
-    assert not Path("train/model.safetensors").exists()
-
-
-def limit_file_size() -> None:
-    """Make the kernel refuse files above 100 kB in this process, as a full disk would."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-
-def test_a_full_disk_is_named_and_the_run_goes_on_when_it_is_not(stage: Stage, workspace: Path) -> None:
-    write_params(workspace, **LONG)
-    stage("train.fit")
-    unstopped = weights()
-    forget()
-
-    stop_after_epoch(2, signal.SIGTERM)
-    before = saved()
-    done = stage("train.fit", preexec_fn=limit_file_size)
-    assert done.returncode == 1
-    assert ".safetensors: cannot be written (File too large)" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert saved() == before
-    assert stage("train.fit").returncode == 0
-    assert weights() == unstopped
 
 
 def test_where_no_checkpoint_can_be_the_place_is_named(stage: Stage, workspace: Path) -> None:
@@ -346,21 +126,3 @@ def test_with_nothing_to_watch_the_columns_stay_empty(stage: Stage, workspace: P
     curves = pd.read_csv(epochs.CURVES)
     assert curves[["val_loss", "val_accuracy"]].isna().all(axis=None)
     assert "validation" not in json.loads(fit.METRICS.read_text())
-
-
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        (
-            {"val_loss": 10.7191, "val_accuracy": 0.2004},
-            "epoch 12/50  lr 0.7696  loss 0.6654  acc 0.7682  val_loss 10.7191  val_acc 0.2004  35 s",
-        ),
-        (
-            {"val_loss": None, "val_accuracy": None},
-            "epoch 12/50  lr 0.7696  loss 0.6654  acc 0.7682  35 s",
-        ),
-    ],
-)
-def test_an_epochs_line_reads_like_the_published_log(row: dict[str, Any], said: str) -> None:
-    measured = {"epoch": 12, "lr": 0.7695652, "loss": 0.6654, "accuracy": 0.7682, "seconds": 35.2}
-    assert epochs.line(measured | row, epochs=50) == said

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +11,7 @@ import torch
 
 from data import params
 from data.errors import UserError
-from tests.tiny import ROOT, TINY, Stage, tiny, write_params
+from tests.tiny import TINY, Stage, start, tiny, write_params
 from train import epochs, fit, trials
 from train.fit import split
 from train.loop import Trainer
@@ -54,9 +51,7 @@ def test_one_that_is_stopped_goes_on_and_ends_as_one_that_was_not(workspace: Pat
     whole = curves.read_bytes()
     shutil.rmtree(trials.FOLDER)
 
-    command = [sys.executable, "-m", "train.trials", "--seeds", "1"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    process = start("-m", "train.trials", "--seeds", "1")
     assert process.stdout is not None
     assert any(said.startswith("epoch 2/40") for said in process.stdout)
     process.send_signal(signal.SIGTERM)
