@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from annotate.server import ENV, Server
+from annotate.server import ENV, Server, text_of
 from data.errors import UserError
 from data.files import atomic, disk_errors
 
@@ -63,7 +63,7 @@ def load(port: int | None = None, env: Path = ENV) -> Account:
     Raises `UserError` if the environment or .env names a server that is not ours: it may hold a token that
     somebody needs. Nothing is written: see `save`.
     """
-    kept = _settings(_text(env))
+    kept = _settings(text_of(env))
     outside = {name: os.environ[name].strip() for name in NAMES if os.environ.get(name, "").strip()}
     _check_here(kept, str(env))
     _check_here(outside, "the environment")
@@ -87,7 +87,7 @@ def load(port: int | None = None, env: Path = ENV) -> Account:
 def save(account: Account, env: Path = ENV) -> None:
     """Write the account into .env, for its owner's eyes only. Raises `UserError` if the disk is full."""
     path = env.resolve()  # a link stays a link
-    before = _text(path)
+    before = text_of(path)
     after = _with(before, account.settings())
     with disk_errors(env):
         if after == before:
@@ -100,14 +100,6 @@ def save(account: Account, env: Path = ENV) -> None:
                 file.write(after)
                 file.flush()
                 os.fsync(file.fileno())
-
-
-def _text(env: Path) -> str:
-    """Read .env so that every byte and line end can be written back."""
-    if not env.exists():
-        return ""
-    with disk_errors(env), env.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return file.read()
 
 
 def _settings(text: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from annotate.api import Api
 from annotate.failures import foreign
 from annotate.project import Project, change
-from annotate.remembered import Pushed
+from annotate.project_cache import Pushed
 from data.errors import UserError
 from data.progress import progress
 

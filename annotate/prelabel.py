@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from annotate.freshness import ANSWERS, check_current
 from annotate.importing.results import part
-from annotate.modelled import ANSWERS, check_current
 from annotate.predictions import FROM_FILE, Suggestion
 from annotate.scheme import Choices, Scheme
 from annotate.tasks import SCHEME, Task

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from annotate.folder import DIGITS
-from annotate.modelled import ANSWERS, RENEW, REPORT, check_current
+from annotate.freshness import ANSWERS, RENEW, REPORT, check_current
 from data.errors import UserError
 from data.files import digest
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from annotate.api import Api
 from annotate.failures import foreign
-from annotate.remembered import Listing, Pushed, State, recall, remember
+from annotate.project_cache import Listing, Pushed, State, recall, remember
 from annotate.server import MOST_PROJECTS, only
 from annotate.tasks import FOLDER
 from data.errors import UserError

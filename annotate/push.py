@@ -18,16 +18,16 @@ from typing import Annotated, Any
 
 import typer
 
-from annotate import brought, prelabel, project
+from annotate import imported, prelabel, project
 from annotate.api import PAUSE, TRIES, Api, PassingError
-from annotate.brought import Brought
 from annotate.change import check_change
 from annotate.delivery import Delivery, choose, is_served
 from annotate.failures import foreign
-from annotate.modelled import ANSWERS
+from annotate.freshness import ANSWERS
+from annotate.imported import Imported
 from annotate.predictions import Suggestion, put
 from annotate.project import Project
-from annotate.remembered import Listing, Pushed
+from annotate.project_cache import Listing, Pushed
 from annotate.scheme import Scheme, read_scheme
 from annotate.server import required
 from annotate.tasks import SCHEME, Task, read_tasks
@@ -65,7 +65,7 @@ def push(
     tasks, scheme = read_tasks(), read_scheme()
     answers = prelabel.read(tasks, scheme) if prelabel_ else None
     guesses = as_ is As.predictions
-    labels = brought.read(from_, tasks, scheme, images, guesses) if from_ else None
+    labels = imported.read(from_, tasks, scheme, images, guesses) if from_ else None
     with Api(required()) as api:
         ours = settle(api, scheme)
         there = bring(api, ours, tasks, upload, labels if as_ is As.annotations else None)
@@ -110,7 +110,7 @@ def _scheme_of(found: Project) -> Scheme | None:
 
 
 def bring(
-    api: Api, ours: Project, tasks: Sequence[Task], upload: bool, labels: Brought | None
+    api: Api, ours: Project, tasks: Sequence[Task], upload: bool, labels: Imported | None
 ) -> dict[str, Pushed]:
     """Add the tasks that are missing, and labels to all; return every task that is there.
 
@@ -137,7 +137,7 @@ def bring(
     print(f"{added} added{way}, {len(tasks) - added} there already")
     _report(tasks, found)
     if labels:
-        brought.annotate(api, ours, before, labels)
+        imported.annotate(api, ours, before, labels)
     return found.tasks
 
 
@@ -165,7 +165,7 @@ def check_pictures(tasks: Sequence[Task]) -> None:
 
 
 def send(
-    api: Api, ours: Project, delivery: Delivery, missing: Sequence[Task], labels: Brought | None
+    api: Api, ours: Project, delivery: Delivery, missing: Sequence[Task], labels: Imported | None
 ) -> None:
     """Add tasks part by part; the first picture of the first part has to be served then."""
     with progress("sending pictures", len(missing), "pictures") as work:
@@ -183,7 +183,7 @@ def send(
             work.advance(len(part))
 
 
-def _entry(task: Task, address: str, labels: Brought | None) -> dict[str, Any]:
+def _entry(task: Task, address: str, labels: Imported | None) -> dict[str, Any]:
     """Return a task as the server takes it, with the labels that it comes with."""
     data = {"image": address, "image_id": task.image_id, "sha256": task.sha256}
     given = labels.annotations.get(task.image_id) if labels else None

@@ -62,10 +62,7 @@ def configured(env: Path = ENV) -> Server | None:
 
     Raises `UserError` if the URL is none or the token is missing.
     """
-    with readable(env, ""):
-        # What is no UTF-8 is nothing of ours, and no reason to stop.
-        text = env.read_text(encoding="utf-8", errors="surrogateescape") if env.exists() else ""
-    values = {**dotenv_values(stream=io.StringIO(text)), **os.environ}
+    values = {**dotenv_values(stream=io.StringIO(text_of(env))), **os.environ}
     url = (values.get("LABEL_STUDIO_URL") or "").strip().rstrip("/")
     token = (values.get("LABEL_STUDIO_API_KEY") or "").strip()
     if not url:
@@ -81,6 +78,17 @@ def configured(env: Path = ENV) -> Server | None:
             'copy it from "Account & Settings" in Label Studio into the environment or .env.',
         )
     return Server(url, token, (values.get("LABEL_STUDIO_PROJECT") or TITLE).strip())
+
+
+def text_of(env: Path) -> str:
+    """Return what a .env holds, "" if there is none, so that every byte and line end can be written back.
+
+    What is no UTF-8 is nothing of ours, and no reason to stop. Raises `UserError` if it cannot be read.
+    """
+    if not env.exists():
+        return ""
+    with readable(env, ""), env.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return file.read()
 
 
 def required(env: Path = ENV) -> Server:

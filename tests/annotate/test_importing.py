@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from annotate.brought import read as bring
 from annotate.coco import to_coco
+from annotate.imported import read as bring
 from annotate.importing import coco, via, yolo
 from annotate.importing.fitting import fit
 from annotate.importing.load import Loaded, load

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from annotate.remembered import KEPT, Listing, Pushed, State, recall, remember
+from annotate.project_cache import KEPT, Listing, Pushed, State, recall, remember
 
 STATE = State("http://127.0.0.1:8080", 7, 3, 12, "2026-01-01T00:00:00.000001Z")
 FOUND = Listing({"a": Pushed(10, "aa"), "b": Pushed(12, "")}, 1)

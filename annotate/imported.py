@@ -15,7 +15,7 @@ from annotate.importing.load import Loaded, load
 from annotate.importing.results import to_result
 from annotate.predictions import FROM_FILE, Suggestion
 from annotate.project import Project, exported
-from annotate.remembered import Pushed
+from annotate.project_cache import Pushed
 from annotate.scheme import Scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
@@ -24,7 +24,7 @@ from data.progress import track
 
 
 @dataclass(frozen=True)
-class Brought:
+class Imported:
     """Labels as Label Studio writes them, by picture; `version` names the file and what it says."""
 
     version: str
@@ -43,7 +43,7 @@ class Brought:
 
 def read(
     path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None, guesses: bool = False
-) -> Brought:
+) -> Imported:
     """Read a file of labels and list everything in it that cannot be used.
 
     With `guesses` predictions in it count, too. Raises `UserError` if nothing can be used.
@@ -68,7 +68,7 @@ def read(
         timed = {"lead_time": one.seconds} if one.seconds is not None else {}
         said[one.picture].append({"result": result, **timed})
     content = json.dumps(said, sort_keys=True).encode()
-    return Brought(f"{FROM_FILE}{path.name} {hashlib.sha256(content).hexdigest()[:8]}", dict(said))
+    return Imported(f"{FROM_FILE}{path.name} {hashlib.sha256(content).hexdigest()[:8]}", dict(said))
 
 
 def _list(path: Path, found: Loaded) -> None:
@@ -82,7 +82,7 @@ def _list(path: Path, found: Loaded) -> None:
         print(f"to know: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}")
 
 
-def annotate(api: Api, project: Project, there: Mapping[str, Pushed], labels: Brought) -> None:
+def annotate(api: Api, project: Project, there: Mapping[str, Pushed], labels: Imported) -> None:
     """Add the annotations to tasks that were there before, unless they have the very same already."""
     known = _said(exported(api, project, False)) if there else {}
     missing = [
