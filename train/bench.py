@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -85,20 +87,33 @@ class Memory:
         return (self.loop - self.data_set) / self.bare
 
 
+@contextmanager
+def process(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
+    """Let `work` do its part in a process of its own, at the other end of the pipe that is yielded.
+
+    Raises `UserError` if it ended before it answered.
+    """
+    context = mp.get_context("spawn")
+    there, here = context.Pipe()
+    other = context.Process(target=work, args=(here, *arguments), daemon=False)
+    other.start()
+    here.close()  # so that the end of that process is noticed
+    try:
+        yield there
+    except (EOFError, BrokenPipeError):
+        name = work.__name__.replace("_", " ")
+        raise UserError(f"the process for {name} ended", "what it said stands above; memory?") from None
+    finally:
+        there.close()
+        other.join()
+
+
 def peak_memory(train: Train, data_set: int) -> Memory:
     """Measure loop and bare step, each in a process that does nothing else."""
     found = {}
     for which in ("loop", "bare"):
-        there, here = mp.get_context("spawn").Pipe()
-        process = mp.get_context("spawn").Process(target=peak, args=(here, train, which))
-        process.start()
-        here.close()
-        try:
-            found[which] = int(there.recv())
-        except EOFError:
-            raise UserError(f"the {which} step's process ended", "did memory run out?") from None
-        finally:
-            process.join()
+        with process(peak, train, which) as pipe:
+            found[which] = int(pipe.recv())
     return Memory(found["loop"], found["bare"], data_set)
 
 
@@ -151,35 +166,26 @@ def taking_turns(trainer: Trainer, rounds: int, steps: int) -> dict[str, list[fl
     train, device = trainer.params, trainer.device
     bare_one = bare_step(Trainer(train, trainer.images, trainer.labels))
     loop_one, product_one = loop_step(trainer), product(device, train)
-    there, here = mp.get_context("spawn").Pipe()
     pictures = trainer.images.cpu().numpy(), trainer.labels.tolist()
-    plain = mp.get_context("spawn").Process(target=plain_loop, args=(here, *pictures, train), daemon=False)
-    plain.start()
-    here.close()  # so that the end of that process is noticed
+    with process(plain_loop, *pictures, train) as pipe:
 
-    def plain_rate() -> float:
-        there.send(steps)
-        return float(there.recv())
+        def plain_rate() -> float:
+            pipe.send(steps)
+            return float(pipe.recv())
 
-    contenders: dict[tuple[str, ...], Callable[[], tuple[float, ...]]] = {
-        ("bare step", "loop"): lambda: rates(bare_one, loop_one, steps, device),
-        ("plain loop",): lambda: (plain_rate(),),
-        ("matrix product",): lambda: (rate(product_one, PRODUCTS[device.type], device),),
-    }
-    found: dict[str, list[float]] = {name: [] for names in contenders for name in names}
-    try:
+        contenders: dict[tuple[str, ...], Callable[[], tuple[float, ...]]] = {
+            ("bare step", "loop"): lambda: rates(bare_one, loop_one, steps, device),
+            ("plain loop",): lambda: (plain_rate(),),
+            ("matrix product",): lambda: (rate(product_one, PRODUCTS[device.type], device),),
+        }
+        found: dict[str, list[float]] = {name: [] for names in contenders for name in names}
         for number in range(rounds + 1):
             # Who comes after whom changes: nobody always rests before, or follows the hottest work.
             for names, measure in Random(number).sample(list(contenders.items()), len(contenders)):
                 for name, result in zip(names, measure(), strict=True):
                     if number:  # the first round warms up
                         found[name].append(result)
-        there.send(0)
-    except (EOFError, BrokenPipeError):
-        raise UserError("the plain loop's process ended", "what it said stands above.") from None
-    finally:
-        there.close()
-        plain.join()
+        pipe.send(0)
     return found
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from data.errors import UserError
 from tests.tiny import TINY, Stage, tiny, write_params
 from train import bench, checkpoint
 from train.bench import Memory, Settings
@@ -51,6 +55,16 @@ def test_ratios_are_medians_of_rounds(capsys: pytest.CaptureFixture[str]) -> Non
     assert "50% of the matrix product's 46 GFLOP/s" in said
     assert "a checkpoint takes 0.050 s, 0.10% of an epoch of 1,000 pictures" in said
     assert figures["peak_memory_ratio"] == 1.1
+
+
+def killed(_: Connection) -> None:
+    """Die as a process does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_is_named() -> None:
+    with pytest.raises(UserError, match="the process for killed ended"), bench.process(killed) as pipe:
+        pipe.recv()
 
 
 @pytest.mark.parametrize(
