@@ -14,16 +14,18 @@ import pandas as pd
 
 @dataclass(frozen=True, order=True)
 class Doubt:
-    """A label beside what the model says: the most probable other class.
+    """A label beside the most probable other class, each with the probability that the model gives it.
 
-    `margin` is the label's probability less the other's, from 0 (surely wrong) to 1 (Northcutt et al. 2021,
-    Confident Learning: the normalised margin).
+    `margin` is the label's less the other's, from 0 (surely wrong) to 1 (Northcutt et al. 2021, Confident
+    Learning: the normalised margin).
     """
 
     margin: float
     picture: str
     label: str
     rival: str
+    given: float  # the label's probability
+    other: float  # the rival's
 
 
 def uncertain(table: pd.DataFrame, count: int) -> list[str]:
@@ -61,5 +63,6 @@ def doubted(table: pd.DataFrame, labels: Mapping[str, str], count: int) -> list[
         said = dict(zip(table.columns, table.loc[name].to_numpy(float), strict=True))
         own = said.pop(label)
         rival = max(said, key=said.__getitem__)
-        doubts.append(Doubt(round((own - said[rival] + 1) / 2, 4), name, label, rival))
+        margin = round((own - said[rival] + 1) / 2, 4)
+        doubts.append(Doubt(margin, name, label, rival, own, said[rival]))
     return sorted(doubts)[:count]

@@ -10,25 +10,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from annotate import reading
 from annotate.api import Api
+from annotate.boxes import Size
 from annotate.importing.load import Loaded, load
 from annotate.importing.results import to_result
 from annotate.predictions import FROM_FILE, Suggestion
 from annotate.project import Project, exported
 from annotate.project_cache import Pushed
+from annotate.records import Annotation
 from annotate.scheme import Scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
-from data.errors import UserError
+from data.errors import UserError, some
 from data.progress import track
+
+# Class, other answers, and boxes in pixels with what was said of each.
+Meaning = tuple[str | None, tuple[tuple[str, str], ...], tuple[tuple[Any, ...], ...]]
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Labels as Label Studio writes them, by picture; `version` names the file and what it says."""
+    """Labels as Label Studio writes them, by picture; `version` names the file and what it says.
+
+    By `scheme` and the pictures' `sizes` they are compared with those that are there.
+    """
 
     version: str
     annotations: dict[str, list[dict[str, Any]]]
+    scheme: Scheme
+    sizes: dict[str, Size]
 
     @property
     def suggestions(self) -> dict[str, Suggestion]:
@@ -68,7 +79,8 @@ def read(
         timed = {"lead_time": one.seconds} if one.seconds is not None else {}
         said[one.picture].append({"result": result, **timed})
     content = json.dumps(said, sort_keys=True).encode()
-    return Imported(f"{FROM_FILE}{path.name} {hashlib.sha256(content).hexdigest()[:8]}", dict(said))
+    version = f"{FROM_FILE}{path.name} {hashlib.sha256(content).hexdigest()[:8]}"
+    return Imported(version, dict(said), scheme, found.sizes)
 
 
 def _list(path: Path, found: Loaded) -> None:
@@ -83,15 +95,20 @@ def _list(path: Path, found: Loaded) -> None:
 
 
 def annotate(api: Api, project: Project, there: Mapping[str, Pushed], labels: Imported) -> None:
-    """Add the annotations to tasks that were there before, unless they have the very same already."""
-    known = _said(exported(api, project, False)) if there else {}
-    missing = [
-        (there[name].number, one)
-        for name, said in labels.annotations.items()
-        if name in there
-        for one in said
-        if _text(name, one) not in known.get(name, ())
-    ]
+    """Add the annotations to tasks that were there before, unless they have them already, by whoever."""
+    known = _meanings(exported(api, project, False), labels) if there else {}
+    missing, beside = [], set()
+    for name, said in labels.annotations.items():
+        if name not in there:
+            continue
+        found = known.get(name, Counter())
+        left = found.copy()
+        for one in said:
+            meaning = next(iter(_meanings([_entry(name, one)], labels)[name]))
+            left[meaning] -= 1
+            if left[meaning] < 0:
+                missing.append((there[name].number, one))
+                beside |= {name} if found else set()
     # One request each, 0.2 s: Label Studio takes many at once only together with new tasks.
     for number, one in track(missing, "adding annotations", len(missing), "annotations"):
         api.post(f"/api/tasks/{number}/annotations/", one)
@@ -99,16 +116,29 @@ def annotate(api: Api, project: Project, there: Mapping[str, Pushed], labels: Im
     everything = sum(len(said) for said in labels.annotations.values())
     added = came + len(missing)
     print(f"annotations of {labels.version}: {added} added, {everything - added} there already")
+    if beside:
+        print(f"{len(beside)} pictures had labels, which are kept beside these: {some(sorted(beside))}")
 
 
-def _said(raw: list[dict[str, Any]]) -> dict[str, set[str]]:
-    """Return what is annotated on the server, by picture."""
-    return {
-        entry["image_id"]: {json.dumps(one["result"], sort_keys=True) for one in entry["annotations"]}
-        for entry in tidy(raw)
-    }
+def _entry(name: str, annotation: dict[str, Any]) -> dict[str, Any]:
+    """Return a task of a server that has this annotation and no other."""
+    return {"data": {"image_id": name}, "annotations": [annotation]}
 
 
-def _text(name: str, annotation: dict[str, Any]) -> str:
-    """Return an annotation in the words of `_said`."""
-    return next(iter(_said([{"data": {"image_id": name}, "annotations": [annotation]}])[name]))
+def _meanings(raw: list[dict[str, Any]], labels: Imported) -> dict[str, Counter[Meaning]]:
+    """Return what is said of each picture of the file, and how often; ids and the like say nothing."""
+    found: dict[str, Counter[Meaning]] = defaultdict(Counter)
+    for entry in tidy(raw):
+        name = entry["image_id"]
+        if name in labels.sizes:
+            said, _ = reading.read(entry, labels.scheme, labels.sizes[name])
+            found[name].update(_meaning(one) for one in said)
+    return found
+
+
+def _meaning(said: Annotation) -> Meaning:
+    boxes = [
+        (box.label, box.x, box.y, box.width, box.height, box.rotation, *sorted(box.attributes.items()))
+        for box in said.boxes
+    ]
+    return said.label, tuple(sorted(said.answers.items())), tuple(sorted(boxes))

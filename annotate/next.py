@@ -14,7 +14,7 @@ annotate/tasks.json and annotate/labels/labels.csv.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -162,10 +162,13 @@ def _further(by: By, count: int, path: Path, server: Server | None) -> None:
 
 def _again(found: list[Doubt], server: Server | None) -> None:
     """List the doubts and, on a server, bring the pictures before the annotators, each with its label."""
-    for doubt in found:
-        print(f"{doubt.picture}  labelled {doubt.label}, the model says {doubt.rival}  {doubt.margin:.4f}")
+    print("the most doubted labels, and what the model gives each and the likeliest other class:")
     if server is None:
-        print(f"{len(found)} labels to look at again; python -m annotate status gives the links")
+        _list(found)
+        print(f"{len(found)} labels to look at again")
+        print(
+            'next: "python -m annotate serve", "python -m annotate push", then this again without --no-push'
+        )
         return
     with Api(server) as api:
         ours = project.find(api)
@@ -174,6 +177,7 @@ def _again(found: list[Doubt], server: Server | None) -> None:
         there = project.pushed(api, ours).tasks
         names = [doubt.picture for doubt in found if doubt.picture in there]
         absent = [doubt.picture for doubt in found if doubt.picture not in there]
+        _list(found, {name: project.link(api, ours, there[name].number) for name in names})
         if absent:
             print(f"{len(absent)} of them are not on the server (python -m annotate push): {some(absent)}")
         if not names:
@@ -181,3 +185,11 @@ def _again(found: list[Doubt], server: Server | None) -> None:
         address = views.show(api, ours, TAB, names)
     print(f"{len(names)} labels to look at again, each as it was given: {address}")
     print('open one, change what is wrong, and press Update; then "dvc repro -fs export" and "dvc repro"')
+
+
+def _list(found: Sequence[Doubt], links: Mapping[str, str] | None = None) -> None:
+    """Print a line for each doubt, with the address of its picture if there is one."""
+    for doubt in found:
+        said = f"{doubt.label} {doubt.given:.0%}, {doubt.rival} {doubt.other:.0%}"
+        parts = [doubt.picture, f"labelled {said}", (links or {}).get(doubt.picture, "")]
+        print("  ".join(part for part in parts if part))

@@ -12,25 +12,45 @@ from annotate.api import Api
 from annotate.failures import foreign
 from annotate.project import Project, link
 
-VIEWS = "/api/dm/views/"
+VIEWS, COLUMNS = "/api/dm/views/", "/api/dm/columns/"
+PLACES = ("explore", "labeling")  # the page's table, and its narrow form beside an open picture
 
 
 def show(api: Api, project: Project, title: str, pictures: Iterable[str]) -> str:
     """Make or change the tab of that title so that it lists the named pictures; return its address.
 
-    The others' tabs stay. Where there is none yet, one with all pictures is made first, as the page would do.
+    They are in the order of their names, with the columns that a tab has where nobody chose any. The others'
+    tabs stay. Where there is none yet, one with all pictures is made first, as the page would do.
     """
     found = api.get(VIEWS, project=project.number)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise foreign(api.server.url)
+    hidden = {"hiddenColumns": _hidden(api, project)}
     if not found:
-        _saved(api, project, None, {"title": "Default"})
+        _saved(api, project, None, {"title": "Default", **hidden})
     ours = next((one["id"] for one in found if (one.get("data") or {}).get("title") == title), None)
     # Names hold letters, digits, - and _ only (`annotate.tasks`), so that each stands for itself.
     pattern = f"^({'|'.join(pictures)})$"
     named = {"filter": "filter:tasks:data.image_id", "operator": "regex", "type": "String", "value": pattern}
-    number = _saved(api, project, ours, {"title": title, "filters": {"conjunction": "and", "items": [named]}})
+    listed = {"filters": {"conjunction": "and", "items": [named]}, "ordering": ["tasks:data.image_id"]}
+    number = _saved(api, project, ours, {"title": title, **listed, **hidden})
     return f"{link(api, project)}?tab={number}"
+
+
+def _hidden(api: Api, project: Project) -> dict[str, list[str]]:
+    """Return the columns that a tab does not show unless asked to; one that names none shows all of them."""
+    reply = api.get(COLUMNS, project=project.number)
+    columns = reply.get("columns") if isinstance(reply, dict) else None
+    if not isinstance(columns, list):
+        raise foreign(api.server.url)
+    return {
+        place: [
+            f"tasks:{column['id']}"
+            for column in columns
+            if not (column.get("visibility_defaults") or {}).get(place, True)
+        ]
+        for place in PLACES
+    }
 
 
 def _saved(api: Api, project: Project, number: int | None, data: dict[str, Any]) -> int:

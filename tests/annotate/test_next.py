@@ -310,10 +310,19 @@ def test_doubted_labels_come_before_the_annotators_again_in_one_tab(
             f"{count} labels to look at again, each as it was given: {served.account.url}/projects/" in said
         )
         (tab,) = re.findall(r"\?tab=(\d+)", said)
-        listed = served.ask("GET", f"/api/tasks/?view={tab}&resolve_uri=false")
-        assert sorted(task["data"]["image_id"] for task in listed["tasks"]) == names
+        listed = served.ask("GET", f"/api/tasks/?view={tab}&resolve_uri=false")["tasks"]
+        assert [task["data"]["image_id"] for task in listed] == sorted(names)
+        for task in listed:
+            (line,) = (line for line in said.splitlines() if line.startswith(task["data"]["image_id"]))
+            assert re.search(rf"labelled cat +\d+%, \w+ +\d+%  http\S+\?task={task['id']}$", line)
     assert "1 of them are not on the server (python -m annotate push): test-00000" in said
     views = served.ask("GET", f"/api/dm/views/?project={served.number}")
     assert [view["data"]["title"] for view in views] == ["Default", following.TAB]
+    for view in views:  # as where nobody chose any columns, so that picture and name are in sight
+        hidden = view["data"]["hiddenColumns"]["explore"]
+        assert "tasks:annotations_results" in hidden
+        assert not {"tasks:id", "tasks:data.image", "tasks:image", "tasks:image_id"} & set(hidden)
     following.next_pictures(by=following.By.disagreement, push_=False)
-    assert "python -m annotate status gives the links" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "then this again without --no-push" in said
+    assert "http" not in said

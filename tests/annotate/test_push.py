@@ -14,6 +14,7 @@ from annotate import delivery, project, status
 from annotate.push import As
 from annotate.server import fetch, required
 from annotate.tasks import Task, write_tasks
+from annotate.tidy import tidy
 from annotate.tokens import is_personal
 from data.errors import UserError
 from tests.annotate import studio
@@ -357,6 +358,36 @@ def test_labels_of_the_image_annotator_become_annotations_once(clone: Clone) -> 
     said = clone.push(**wanted)
     assert re.search(r"annotations of file via.csv \w{8}: 0 added, \d there already", said)
     assert [len(task["annotations"]) for task in clone.there] == done
+
+
+def test_labels_that_came_from_the_server_are_not_added_to_it_again(clone: Clone) -> None:
+    clone.pictures("test-00001", "test-00002", "test-00003")
+    clone.push()
+    first, second, _ = (task["id"] for task in clone.there)
+    # As the page makes them: the box before the class, coordinates of a hand, where it was drawn.
+    box = {"x": 10.123456, "y": 20.7654321, "width": 31.4159, "height": 27.1828, "rotation": 0}
+    drawn = {"original_width": 20, "original_height": 10, "image_rotation": 0, "origin": "manual"}
+    cat: dict[str, Any] = {"id": "Xy2", "from_name": "class", "to_name": "image", "type": "choices"}
+    cat |= {"origin": "manual", "value": {"choices": ["cat"]}}
+    around = {"id": "Xy1", "from_name": "box", "to_name": "image", "type": "rectanglelabels"}
+    made = [{**around, **drawn, "value": box | {"rectanglelabels": ["cat"]}}, cat]
+    clone.ask("POST", f"/api/tasks/{first}/annotations/", json={"result": made, "lead_time": 3.14159})
+    clone.label(second, "dog")
+    kept = write_json("export.json", tidy(clone.there))
+    assert re.search(
+        r"annotations of file export.json \w{8}: 0 added, 2 there already", clone.push(from_=kept)
+    )
+
+    # The first says the same twice, of which one is there; the third had nothing, the second something else.
+    said = [[made, made], [[cat | {"value": {"choices": ["frog"]}}]], [made]]
+    tasks = [
+        {"data": task["data"], "annotations": [{"result": one} for one in results]}
+        for task, results in zip(clone.there, said, strict=True)
+    ]
+    told = clone.push(from_=write_json("more.json", tasks))
+    assert re.search(r"annotations of file more.json \w{8}: 3 added, 1 there already", told)
+    assert "2 pictures had labels, which are kept beside these: test-00001, test-00002" in told
+    assert [len(task["annotations"]) for task in clone.there] == [2, 2, 1]
 
 
 def test_labels_from_a_file_as_predictions(clone: Clone) -> None:
