@@ -8,7 +8,7 @@ LOCK := --quiet --universal --python-version 3.10 --no-annotate --upgrade
 LABEL_STUDIO ?= $(shell sed -n 's/^label-studio==\([^ ]*\).*/\1/p' annotate/label-studio.txt)
 BASE ?= HEAD
 # Columns of `dvc exp show` that only fill the page: when and where, files, single classes, the training loss.
-UNREAD := Created|State|Executor|by_class|labelled|.*loss$$|train[.]|.*[.](py|yaml)$$|train/(model|plots|report)|data/|annotate/
+UNREAD := Created|State|Executor|by_class|labelled|.*loss$$|train[.]|.*[.](py|yaml)$$|train/(model|plots|report|metrics[.]json$$)|data/|annotate/
 # Stages run `python`: that of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -39,9 +39,13 @@ lint: env ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-runs: env ## list the experiments of `dvc exp run`, with what differs among them
-	@test -n "$$($(BIN)/dvc exp list --name-only)" || \
-		echo 'no experiments on this commit: dvc exp run --name NAME -S recipes.quick.train.seed=2'
+runs: env ## list the experiments of `dvc exp run` on this commit, with what differs among them
+	@here=$$($(BIN)/dvc exp list --name-only | sort | paste -sd ' ' -); \
+		all=$$($(BIN)/dvc exp list --name-only --all-commits | sort | paste -sd ' ' -); \
+		test -n "$$here" || \
+			echo 'no experiments on this commit: dvc exp run --name NAME -S recipes.quick.train.seed=2'; \
+		test "$$all" = "$$here" || \
+			echo "those of all commits: $$all; python -m train.compare HEAD NAME... compares them"
 	@$(BIN)/dvc exp show --only-changed --hide-workspace --drop '$(UNREAD)'
 
 summary: env ## what changed since BASE, as Markdown: make summary BASE=main

@@ -31,6 +31,11 @@ class Person:
         return len(self.names)
 
     @property
+    def again(self) -> int:
+        """How many submissions are not the first of their picture."""
+        return self.done + self.skipped - self.pictures
+
+    @property
     def median_seconds(self) -> float | None:
         """Median seconds a picture; None before the first."""
         return median(self.seconds) if self.seconds else None

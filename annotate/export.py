@@ -10,6 +10,7 @@ git. Without a server the file stays as it is. Whatever goes wrong, the labels t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from annotate.entries import read_export
@@ -20,14 +21,14 @@ from data.errors import UserError, run
 from data.files import write_json
 
 
-def count(entries: list[Any], tasks: tuple[Task, ...]) -> int:
-    """Return how many of the tasks have an annotation that was submitted, not skipped, and not empty."""
+def labelled(entries: list[Any], tasks: tuple[Task, ...]) -> set[str]:
+    """Return which of the tasks have an annotation that was submitted, not skipped, and not empty."""
     done = {
         entry["image_id"]
         for entry in entries
         if any(one.get("result") and not one.get("was_cancelled") for one in entry["annotations"])
     }
-    return sum(task.image_id in done for task in tasks)
+    return {task.image_id for task in tasks} & done
 
 
 def fetched(raw: list[dict[str, Any]], tasks: tuple[Task, ...], shown: str) -> list[Any]:
@@ -51,13 +52,25 @@ def main() -> None:
     server = configured()
     if server is not None:
         entries = fetched(fetch(server), tasks, server.shown)
+        now, before = labelled(entries, tasks), _before(tasks)
         write_json(EXPORT, entries)
-        print(f"{EXPORT}: {count(entries, tasks)} of {len(tasks)} pictures labelled")
+        print(f"{EXPORT}: {len(now)} of {len(tasks)} pictures labelled")
+        if before - now:
+            print(f"{len(before - now)} others had labels in the file that this replaced; if it is in git:")
+            print(f"  back to it   git checkout HEAD -- {EXPORT}, then dvc commit -f export")
+            print(f"  both         that, python -m annotate push --from {EXPORT}, and fetch again")
         return
     if not EXPORT.exists():
         write_json(EXPORT, unlabelled(tasks))
-    state = f"{count(read_export(EXPORT), tasks)} of {len(tasks)} pictures labelled"
+    state = f"{len(labelled(read_export(EXPORT), tasks))} of {len(tasks)} pictures labelled"
     print(f"keeping {EXPORT}: {state}; no Label Studio is configured (LABEL_STUDIO_URL)")
+
+
+def _before(tasks: tuple[Task, ...]) -> set[str]:
+    """Return which pictures the present file has labels of; one that is damaged is to be replaced."""
+    with suppress(UserError):
+        return labelled(read_export(EXPORT), tasks)
+    return set()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def version(path: Path = MODEL) -> str:
     if not path.exists():
         raise UserError(
             f"{path}: no such file, so nothing says whose work {REPORT}/ is",
-            'bring the latest back with "dvc checkout", or train one with "dvc repro".',
+            f'bring the latest back with "dvc checkout {MODEL}", or train one with "dvc repro".',
         )
     return digest(path, "sha256")[:DIGITS]
 

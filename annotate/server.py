@@ -35,7 +35,7 @@ PAUSE = 2.0  # seconds before the second try; twice as long before the third
 MOST_PROJECTS = 1000  # looked through: a server that gives the same page for every number would never end
 NUMBER = "set LABEL_STUDIO_PROJECT to the number in the project's address (.../projects/NUMBER/data)."
 DOING = "fetch the labels from"
-KEEP = ', or keep the committed annotate/export.json and run "dvc repro".'
+KEEP = ', or keep annotate/export.json as it is: "dvc commit -f export", then "dvc repro".'
 
 
 @dataclass(frozen=True)

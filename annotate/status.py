@@ -83,6 +83,9 @@ def page(api: Api, ours: Project, found: Count, scheme: Scheme, most: int | None
         parts.append(Text(f"{found.foreign} further tasks show pictures that are not in tasks.json"))
     if found.people:
         parts += [_people(found), _classes(found, scheme)]
+        again = sum(one.again for one in found.people.values())
+        if again:
+            parts.append(Text(f"{again} of these were submitted by somebody who had done the picture before"))
     for one in found.left[:most]:
         where = project.link(api, ours, one.number) if one.number else "python -m annotate push"
         parts.append(Text(f"{one.picture}  {one.state}  {where}"))

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 T = TypeVar("T")
 
 PIPE_SECONDS = 15.0  # between two plain lines: a log of an hour stays readable
+# Before either, no time left is told: what comes first of a work is the slowest of it.
+ENOUGH_SHARE, ENOUGH_SECONDS = 0.02, 60.0
 
 
 def clock(seconds: float) -> str:
@@ -44,10 +46,13 @@ class Task:
             self._show(now - self.started, note)
 
     def _show(self, seconds: float, note: str) -> None:
-        left = seconds * (self.total - self.done) / max(self.done - self.before, 1e-9)
-        note = f"  {note}" if note else ""
-        said = f"{self.what}  {self.done:.0f}/{self.total:.0f} {self.unit}{note}  {clock(left)} left"
-        print(said, flush=True, file=self.file)
+        done = self.done - self.before
+        parts = [self.what, f"{self.done:.0f}/{self.total:.0f} {self.unit}"]
+        if note:
+            parts.append(note)
+        if done >= ENOUGH_SHARE * self.total or (done and seconds >= ENOUGH_SECONDS):
+            parts.append(f"{clock(seconds * (self.total - self.done) / done)} left")
+        print("  ".join(parts), flush=True, file=self.file)
 
 
 class LiveTask(Task):

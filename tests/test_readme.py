@@ -116,10 +116,15 @@ def test_the_commands_work_as_they_are_typed(clone: Path) -> None:
         if command == "make runs":
             assert "[shallow]" in done.stdout
             assert "by_class" not in done.stdout
+            assert not re.search("[0-9a-f]{32}", done.stdout)  # checksums of files
     for written in ("photos.csv", "p.csv", "train/compare/compare.png", "train/trials/trials.csv"):
         assert (clone / written).exists(), written
     changed = subprocess.check_output(["git", "status", "--porcelain"], cwd=clone, text=True)
     assert "train/compare" not in changed
+    clones.commit(clone)
+    said = subprocess.check_output(["make", "runs"], cwd=clone, env=clones.environment(), text=True)
+    assert said.startswith("no experiments on this commit: dvc exp run ")
+    assert "those of all commits: shallow; python -m train.compare HEAD NAME..." in said
 
 
 @pytest.mark.parametrize(

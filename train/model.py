@@ -41,7 +41,9 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
 
     Raises `UserError` if there is no such file, or if it holds something else.
     """
-    hint = 'train one with "dvc repro", or bring the latest back with "dvc checkout".'
+    hint = "name a file that the stage train wrote, as train/model.safetensors."
+    if path == MODEL:
+        hint = f'train one with "dvc repro", or bring the latest back with "dvc checkout --force {MODEL}".'
     try:
         with safe_open(path, "pt", device=str(device)) as file:
             about = json.loads(file.metadata()["about"])

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from data.interrupt import GOES_ON
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -23,6 +25,7 @@ class Stop:
         if asked == signal.SIGINT:
             raise KeyboardInterrupt
         if asked:
+            print(GOES_ON.strip(), flush=True)  # as Ctrl-C says where it is reported
             raise SystemExit(128 + asked)
 
 

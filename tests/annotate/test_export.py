@@ -8,7 +8,7 @@ import pytest
 
 from annotate import export
 from annotate.entries import read_export
-from annotate.export import count
+from annotate.export import labelled
 from annotate.server import Server
 from annotate.tasks import Task, write_tasks
 from annotate.tidy import tidy
@@ -91,8 +91,24 @@ def test_a_failure_keeps_the_labels_that_were_there(served: list[Any], answer: A
     assert sorted(path.name for path in Path("annotate").iterdir()) == ["export.json", "tasks.json"]
 
 
+def test_labels_that_a_fetch_replaces_by_none_are_counted_and_the_way_back_is_said(
+    served: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [task["data"]["image_id"] for task in reply()]
+    EXPORT.write_text(json.dumps([entry(name, annotation(choice("cat"))) for name in names]))
+    export.main()
+    said = capsys.readouterr().out
+    assert "4 others had labels in the file that this replaced" in said
+    assert "git checkout HEAD -- annotate/export.json, then dvc commit -f export" in said
+    export.main()
+    assert "others" not in capsys.readouterr().out
+    EXPORT.write_text("<<<<<<< HEAD\n[]")
+    export.main()
+    assert read_export() == tidy(reply())
+
+
 @pytest.mark.parametrize(
-    ("annotations", "labelled"),
+    ("annotations", "expected"),
     [
         ([], 0),
         ([annotation(choice("cat"))], 1),
@@ -102,10 +118,10 @@ def test_a_failure_keeps_the_labels_that_were_there(served: list[Any], answer: A
     ],
 )
 def test_a_picture_counts_as_labelled(
-    tasks: tuple[Task, ...], annotations: list[dict[str, Any]], labelled: int
+    tasks: tuple[Task, ...], annotations: list[dict[str, Any]], expected: int
 ) -> None:
     strange = entry("not ours", annotation(choice("cat")))
-    assert count([entry("test-00003", *annotations), strange], tasks) == labelled
+    assert len(labelled([entry("test-00003", *annotations), strange], tasks)) == expected
 
 
 def test_a_file_that_is_no_export_is_kept_for_git_to_mend() -> None:

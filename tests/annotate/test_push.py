@@ -441,6 +441,11 @@ def test_status_by_annotator_and_class(clone: Clone) -> None:
         f"test-00003  draft  {clone.account.url}/projects/{clone.number}/data?task={tasks[3]['id']}" in said
     )
     assert "and 3 more; --all names them" in said
+    assert "had done the picture before" not in said
+    clone.label(tasks[1]["id"], "frog", lead_time=4.2)
+    code, said = clone.run("status")
+    assert re.search(rf"{clone.account.username} +3 +1 +1 +13 +4.2", said)
+    assert "1 of these were submitted by somebody who had done the picture before" in said
     assert "test-00015  not pushed  python -m annotate push" in clone.run("status", "--all")[1]
 
 

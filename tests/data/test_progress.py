@@ -48,6 +48,26 @@ def test_the_time_left_counts_only_what_was_done_since_the_start(
     assert capsys.readouterr().out == "training  90/100 steps  20 s left\n"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "done", "said"),
+    [
+        (20, 1, "training  1/100 steps\n"),  # the first step is the slowest, and says nothing of the others
+        (20, 2, "training  2/100 steps  16 min left\n"),
+        (60, 1, "training  1/100 steps  1 h 39 min left\n"),
+        (60, 0, "training  0/100 steps\n"),
+    ],
+)
+def test_no_time_left_is_told_before_enough_is_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: int, done: int, said: str
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with progress.progress("training", 100, "steps") as task:
+        now[0] += seconds
+        task.advance(done)
+    assert capsys.readouterr().out == said
+
+
 def test_on_a_terminal_a_bar_that_disappears(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(

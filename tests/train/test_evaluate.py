@@ -106,7 +106,8 @@ def test_no_model_says_how_to_get_one(stage: Stage, trained: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "error: train/model.safetensors: no such file\n"
-        'hint: train one with "dvc repro", or bring the latest back with "dvc checkout".\n'
+        'hint: train one with "dvc repro", or bring the latest back with '
+        '"dvc checkout --force train/model.safetensors".\n'
     )
 
 

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from data.interrupt import GOES_ON
 from train.stopping import stoppable
 
 
@@ -16,13 +17,16 @@ def test_nobody_asked() -> None:
     ("number", "ends"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
 )
 def test_a_signal_is_noted_and_obeyed_when_it_suits(
-    number: signal.Signals, ends: type[BaseException]
+    number: signal.Signals, ends: type[BaseException], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with stoppable() as stop:
         signal.raise_signal(number)
         assert stop.asked == number
         with pytest.raises(ends):
             stop.obey(stop.asked)
+    # After Ctrl-C the one who reports it says so.
+    said = "" if number == signal.SIGINT else GOES_ON.lstrip() + "\n"
+    assert capsys.readouterr().out == said
 
 
 def test_a_second_ctrl_c_acts_at_once() -> None:
