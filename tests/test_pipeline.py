@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from data import embed, errors, sample
-from tests.clones import dvc, environment, ran
+from tests.clones import commit, dvc, environment, ran
 from tests.tiny import BRIEF, ROOT, TINY, untrained, write_params
 from train import model
 
@@ -142,6 +143,16 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     differences = json.loads(dvc(clone, "metrics", "diff", "--json"))
     assert "steps" in differences["train/metrics.json"]
     dvc(clone, "plots", "show", "--json")
+
+    commit(clone)
+    write_params(clone, **BRIEF | {"seed": 2})
+    dvc(clone, "repro", "train")
+    for path in ("train/plots/curves.csv", "annotate/export.json", "annotate/images/new.png"):
+        (clone / path).write_text("what a stopped run, a fetch and `annotate next` leave\n")
+    (back,) = re.findall("`(git checkout HEAD [^`]*)`", (ROOT / "README.md").read_text())[:1]
+    subprocess.run(["bash", "-c", back], cwd=clone, env=environment(), check=True)
+    assert ran(dvc(clone, "repro")) == []
+    assert subprocess.check_output(["git", "status", "--porcelain"], cwd=clone, text=True) == ""
 
 
 @pytest.mark.parametrize(
