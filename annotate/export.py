@@ -58,7 +58,7 @@ def main() -> None:
         if before - now:
             print(f"{len(before - now)} others had labels in the file that this replaced; if it is in git:")
             print(f"  back to it   git checkout HEAD -- {EXPORT}, then dvc commit -f export")
-            print(f"  both         that, python -m annotate push --from {EXPORT}, and fetch again")
+            print(f"  both         that, python -m annotate push --from {EXPORT} --gaps, and fetch again")
         return
     if not EXPORT.exists():
         write_json(EXPORT, unlabelled(tasks))

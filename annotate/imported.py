@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,15 @@ Meaning = tuple[str | None, tuple[tuple[str, str], ...], tuple[tuple[Any, ...], 
 class Imported:
     """Labels as Label Studio writes them, by picture; `version` names the file and what it says.
 
-    By `scheme` and the pictures' `sizes` they are compared with those that are there.
+    By `scheme` and the pictures' `sizes` they are compared with those that are there; `gaps` says that they
+    are for pictures alone that have none there.
     """
 
     version: str
     annotations: dict[str, list[dict[str, Any]]]
     scheme: Scheme
     sizes: dict[str, Size]
+    gaps: bool = False
 
     @property
     def suggestions(self) -> dict[str, Suggestion]:
@@ -53,13 +55,22 @@ class Imported:
 
 
 def read(
-    path: Path, tasks: Sequence[Task], scheme: Scheme, images: Path | None, guesses: bool = False
+    path: Path,
+    tasks: Sequence[Task],
+    scheme: Scheme,
+    images: Path | None,
+    guesses: bool = False,
+    gaps: bool = False,
 ) -> Imported:
     """Read a file of labels and list everything in it that cannot be used.
 
-    With `guesses` predictions in it count, too. Raises `UserError` if nothing can be used.
+    With `guesses` predictions in it count, too; `gaps` as in `Imported`. Raises `UserError` if nothing can be
+    used.
     """
     found = load(path, tasks, scheme, images, guesses)
+    # Of some nothing is left but that somebody said something, which is told above as a problem.
+    telling = tuple(one for one in found.annotations if to_result(one, scheme, found.sizes[one.picture]))
+    found = replace(found, annotations=telling)
     _list(path, found)
     if found.guesses:
         why = (
@@ -80,7 +91,7 @@ def read(
         said[one.picture].append({"result": result, **timed})
     content = json.dumps(said, sort_keys=True).encode()
     version = f"{FROM_FILE}{path.name} {hashlib.sha256(content).hexdigest()[:8]}"
-    return Imported(version, dict(said), scheme, found.sizes)
+    return Imported(version, dict(said), scheme, found.sizes, gaps)
 
 
 def _list(path: Path, found: Loaded) -> None:
@@ -97,11 +108,14 @@ def _list(path: Path, found: Loaded) -> None:
 def annotate(api: Api, project: Project, there: Mapping[str, Pushed], labels: Imported) -> None:
     """Add the annotations to tasks that were there before, unless they have them already, by whoever."""
     known = _meanings(exported(api, project, False), labels) if there else {}
-    missing, beside = [], set()
+    missing, beside, given = [], set(), set()
     for name, said in labels.annotations.items():
         if name not in there:
             continue
         found = known.get(name, Counter())
+        if found and labels.gaps:
+            given.add(name)
+            continue
         left = found.copy()
         for one in said:
             meaning = next(iter(_meanings([_entry(name, one)], labels)[name]))
@@ -113,9 +127,11 @@ def annotate(api: Api, project: Project, there: Mapping[str, Pushed], labels: Im
     for number, one in track(missing, "adding annotations", len(missing), "annotations"):
         api.post(f"/api/tasks/{number}/annotations/", one)
     came = sum(len(said) for name, said in labels.annotations.items() if name not in there)
-    everything = sum(len(said) for said in labels.annotations.values())
+    everything = sum(len(said) for name, said in labels.annotations.items() if name not in given)
     added = came + len(missing)
     print(f"annotations of {labels.version}: {added} added, {everything - added} there already")
+    if given:
+        print(f"{len(given)} pictures are labelled there and left as they are: {some(sorted(given))}")
     if beside:
         print(f"{len(beside)} pictures had labels, which are kept beside these: {some(sorted(beside))}")
 

@@ -27,7 +27,7 @@ from annotate.api import Api
 from annotate.choosing import Doubt, diverse, doubted, uncertain
 from annotate.probabilities import PROBABILITIES, by_name, read_probabilities
 from annotate.server import Server, configured, missing
-from annotate.tasks import CHOSEN, LABELS, read_chosen, read_tasks
+from annotate.tasks import CHOSEN, EXPORT, LABELS, read_chosen, read_tasks
 from data import params
 from data import sample as embedded
 from data.errors import UserError, some
@@ -35,6 +35,7 @@ from data.files import NAMES, write_json
 from data.pictures import picture_name
 
 TAB = "doubted labels"
+START = f'"python -m annotate serve --detach", "python -m annotate push --from {EXPORT} --gaps", then '
 
 
 class By(str, Enum):
@@ -140,7 +141,7 @@ def next_pictures(
     """Choose which pictures to label next, by what a model says."""
     server = configured() if push_ else None
     if by is By.disagreement:
-        _again(doubts(count, probabilities), server)
+        _again(doubts(count, probabilities), server, push_)
     else:
         _further(by, count, probabilities, server)
 
@@ -160,21 +161,25 @@ def _further(by: By, count: int, path: Path, server: Server | None) -> None:
     print(f"keep the choice: commit {CHOSEN}; the next dvc repro takes it up")
 
 
-def _again(found: list[Doubt], server: Server | None) -> None:
-    """List the doubts and, on a server, bring the pictures before the annotators, each with its label."""
-    print("the most doubted labels, and what the model gives each and the likeliest other class:")
+def _again(found: list[Doubt], server: Server | None, wanted: bool) -> None:
+    """List the doubts and, on a server, bring the pictures before the annotators, each with its label.
+
+    `wanted` says that without a server there is none, rather than that it is not to be asked.
+    """
     if server is None:
         _list(found)
         print(f"{len(found)} labels to look at again")
-        print(
-            'next: "python -m annotate serve", "python -m annotate push", then this again without --no-push'
-        )
+        print(f"next: {START if wanted else ''}the same command{'' if wanted else ' without --no-push'}")
         return
     with Api(server) as api:
-        ours = project.find(api)
-        if ours is None:
-            raise missing(server)
-        there = project.pushed(api, ours).tasks
+        try:
+            ours = project.find(api)
+            if ours is None:
+                raise missing(server)
+            there = project.pushed(api, ours).tasks
+        except UserError:
+            _list(found)  # for that no server is needed
+            raise
         names = [doubt.picture for doubt in found if doubt.picture in there]
         absent = [doubt.picture for doubt in found if doubt.picture not in there]
         _list(found, {name: project.link(api, ours, there[name].number) for name in names})
@@ -189,6 +194,8 @@ def _again(found: list[Doubt], server: Server | None) -> None:
 
 def _list(found: Sequence[Doubt], links: Mapping[str, str] | None = None) -> None:
     """Print a line for each doubt, with the address of its picture if there is one."""
+    if found:
+        print("the most doubted labels, and what the model gives each and the likeliest other class:")
     for doubt in found:
         said = f"{doubt.label} {doubt.given:.0%}, {doubt.rival} {doubt.other:.0%}"
         parts = [doubt.picture, f"labelled {said}", (links or {}).get(doubt.picture, "")]

@@ -52,6 +52,9 @@ def push(
         Path | None, typer.Option("--from", help="Add labels: Label Studio, COCO, YOLO or VIA.")
     ] = None,
     as_: Annotated[As, typer.Option("--as", help="What the labels of --from become.")] = As.annotations,
+    gaps: Annotated[
+        bool, typer.Option("--gaps", help="Annotations of --from only for pictures that have none there.")
+    ] = False,
     images: Annotated[
         Path | None, typer.Option(help="The folder of the pictures that --from names, if not ours.")
     ] = None,
@@ -65,7 +68,7 @@ def push(
     tasks, scheme = read_tasks(), read_scheme()
     answers = prelabel.read(tasks, scheme) if prelabel_ else None
     guesses = as_ is As.predictions
-    labels = imported.read(from_, tasks, scheme, images, guesses) if from_ else None
+    labels = imported.read(from_, tasks, scheme, images, guesses, gaps) if from_ else None
     with Api(required()) as api:
         ours = settle(api, scheme)
         there = bring(api, ours, tasks, upload, labels if as_ is As.annotations else None)

@@ -85,10 +85,12 @@ def text_of(env: Path) -> str:
 
     What is no UTF-8 is nothing of ours, and no reason to stop. Raises `UserError` if it cannot be read.
     """
-    if not env.exists():
-        return ""
-    with readable(env, ""), env.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return file.read()
+    with readable(env, ""):
+        try:
+            with env.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
 
 
 def required(env: Path = ENV) -> Server:

@@ -85,7 +85,7 @@ def page(api: Api, ours: Project, found: Count, scheme: Scheme, most: int | None
         parts += [_people(found), _classes(found, scheme)]
         again = sum(one.again for one in found.people.values())
         if again:
-            parts.append(Text(f"{again} of these were submitted by somebody who had done the picture before"))
+            parts.append(Text(f"submitted or skipped more than once by the same annotator: {again}"))
     for one in found.left[:most]:
         where = project.link(api, ours, one.number) if one.number else "python -m annotate push"
         parts.append(Text(f"{one.picture}  {one.state}  {where}"))

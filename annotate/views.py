@@ -19,21 +19,24 @@ PLACES = ("explore", "labeling")  # the page's table, and its narrow form beside
 def show(api: Api, project: Project, title: str, pictures: Iterable[str]) -> str:
     """Make or change the tab of that title so that it lists the named pictures; return its address.
 
-    They are in the order of their names, with the columns that a tab has where nobody chose any. The others'
-    tabs stay. Where there is none yet, one with all pictures is made first, as the page would do.
+    A new one has them in the order of their names, and the columns that a tab has where nobody chose any. The
+    others' tabs stay. Where there is none yet, one with all pictures is made first, as the page would do.
     """
     found = api.get(VIEWS, project=project.number)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise foreign(api.server.url)
-    hidden = {"hiddenColumns": _hidden(api, project)}
     if not found:
-        _saved(api, project, None, {"title": "Default", **hidden})
-    ours = next((one["id"] for one in found if (one.get("data") or {}).get("title") == title), None)
+        _saved(api, project, None, {"title": "Default", "hiddenColumns": _hidden(api, project)})
+    ours = next((one for one in found if (one.get("data") or {}).get("title") == title), None)
     # Names hold letters, digits, - and _ only (`annotate.tasks`), so that each stands for itself.
     pattern = f"^({'|'.join(pictures)})$"
     named = {"filter": "filter:tasks:data.image_id", "operator": "regex", "type": "String", "value": pattern}
-    listed = {"filters": {"conjunction": "and", "items": [named]}, "ordering": ["tasks:data.image_id"]}
-    number = _saved(api, project, ours, {"title": title, **listed, **hidden})
+    wanted = {"title": title, "filters": {"conjunction": "and", "items": [named]}}
+    if ours is None:
+        new = {"ordering": ["tasks:data.image_id"], "hiddenColumns": _hidden(api, project)}
+        number = _saved(api, project, None, wanted | new)
+    else:  # with the columns and the order that somebody may have chosen
+        number = _saved(api, project, ours["id"], ours["data"] | wanted)
     return f"{link(api, project)}?tab={number}"
 
 
@@ -45,7 +48,7 @@ def _hidden(api: Api, project: Project) -> dict[str, list[str]]:
         raise foreign(api.server.url)
     return {
         place: [
-            f"tasks:{column['id']}"
+            f"tasks:data.{column['id']}" if column.get("parent") == "data" else f"tasks:{column['id']}"
             for column in columns
             if not (column.get("visibility_defaults") or {}).get(place, True)
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -25,7 +25,8 @@ class Stop:
         if asked == signal.SIGINT:
             raise KeyboardInterrupt
         if asked:
-            print(GOES_ON.strip(), flush=True)  # as Ctrl-C says where it is reported
+            with suppress(OSError):  # the reader of it may have got the signal, too
+                print(GOES_ON, file=sys.stderr, flush=True)  # as whoever reports Ctrl-C says
             raise SystemExit(128 + asked)
 
 

@@ -321,8 +321,27 @@ def test_doubted_labels_come_before_the_annotators_again_in_one_tab(
     for view in views:  # as where nobody chose any columns, so that picture and name are in sight
         hidden = view["data"]["hiddenColumns"]["explore"]
         assert "tasks:annotations_results" in hidden
-        assert not {"tasks:id", "tasks:data.image", "tasks:image", "tasks:image_id"} & set(hidden)
+        assert not {"tasks:id", "tasks:data.image", "tasks:data.image_id"} & set(hidden)
+        beside = view["data"]["hiddenColumns"]["labeling"]  # a picture that is open: the pictures alone
+        assert {"tasks:id", "tasks:data.image_id", "tasks:data.sha256"} <= set(beside)
+        assert "tasks:data.image" not in beside
+    chosen = views[1]["data"] | {"hiddenColumns": {"explore": ["tasks:id"], "labeling": []}}
+    served.ask("PATCH", f"/api/dm/views/{tab}/", json={"project": served.number, "data": chosen})
+    following.next_pictures(by=following.By.disagreement)
+    views = served.ask("GET", f"/api/dm/views/?project={served.number}")
+    assert views[1]["data"]["hiddenColumns"] == chosen["hiddenColumns"]  # what somebody chose stays
+    capsys.readouterr()
     following.next_pictures(by=following.By.disagreement, push_=False)
     said = capsys.readouterr().out
-    assert "then this again without --no-push" in said
+    assert "next: the same command without --no-push" in said
     assert "http" not in said
+    served.by("http://127.0.0.1:9")
+    with pytest.raises(UserError, match="cannot work with Label Studio"):
+        following.next_pictures(by=following.By.disagreement)
+    assert f"{third}  labelled cat" in capsys.readouterr().out
+    served.by("")
+    Path(".env").rename("env")
+    following.next_pictures(by=following.By.disagreement)
+    Path("env").rename(".env")
+    said = capsys.readouterr().out
+    assert '"python -m annotate push --from annotate/export.json --gaps", then the same command' in said

@@ -388,6 +388,15 @@ def test_labels_that_came_from_the_server_are_not_added_to_it_again(clone: Clone
     assert re.search(r"annotations of file more.json \w{8}: 3 added, 1 there already", told)
     assert "2 pictures had labels, which are kept beside these: test-00001, test-00002" in told
     assert [len(task["annotations"]) for task in clone.there] == [2, 2, 1]
+    # A class that is in no scheme, which leaves nothing; another label, where only gaps are to be filled.
+    tasks[0]["annotations"] = [{"result": [cat | {"value": {"choices": ["unicorn"]}}]}]
+    tasks[1]["annotations"] = [{"result": [cat]}]
+    told = clone.push(from_=write_json("odd.json", tasks[:2]), gaps=True)
+    assert "'unicorn' is not in the scheme" in told
+    assert "odd.json (Label Studio): 1 pictures with 0 boxes can be used" in told
+    assert "1 pictures are labelled there and left as they are: test-00002" in told
+    assert re.search(r"annotations of file odd.json \w{8}: 0 added, 0 there already", told)
+    assert [len(task["annotations"]) for task in clone.there] == [2, 2, 1]
 
 
 def test_labels_from_a_file_as_predictions(clone: Clone) -> None:
@@ -441,11 +450,11 @@ def test_status_by_annotator_and_class(clone: Clone) -> None:
         f"test-00003  draft  {clone.account.url}/projects/{clone.number}/data?task={tasks[3]['id']}" in said
     )
     assert "and 3 more; --all names them" in said
-    assert "had done the picture before" not in said
+    assert "more than once" not in said
     clone.label(tasks[1]["id"], "frog", lead_time=4.2)
     code, said = clone.run("status")
     assert re.search(rf"{clone.account.username} +3 +1 +1 +13 +4.2", said)
-    assert "1 of these were submitted by somebody who had done the picture before" in said
+    assert "submitted or skipped more than once by the same annotator: 1" in said
     assert "test-00015  not pushed  python -m annotate push" in clone.run("status", "--all")[1]
 
 
