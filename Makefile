@@ -40,12 +40,11 @@ lint: env ## check style and types
 	$(BIN)/mypy
 
 runs: env ## list the experiments of `dvc exp run` on this commit, with what differs among them
-	@here=$$($(BIN)/dvc exp list --name-only | sort | paste -sd ' ' -); \
-		all=$$($(BIN)/dvc exp list --name-only --all-commits | sort | paste -sd ' ' -); \
+	@here=$$($(BIN)/dvc exp list --name-only); \
 		test -n "$$here" || \
 			echo 'no experiments on this commit: dvc exp run --name NAME -S recipes.quick.train.seed=2'; \
-		test "$$all" = "$$here" || \
-			echo "those of all commits: $$all; python -m train.compare HEAD NAME... compares them"
+		others=$$($(BIN)/dvc exp list --name-only --all-commits | sort -u | grep -vxF -e "$$here" | tr '\n' ' '); \
+		test -z "$$others" || echo "of other commits: $$others(python -m train.compare HEAD NAME)"
 	@$(BIN)/dvc exp show --only-changed --hide-workspace --drop '$(UNREAD)'
 
 summary: env ## what changed since BASE, as Markdown: make summary BASE=main

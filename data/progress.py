@@ -37,6 +37,10 @@ class Task:
         self.done = self.before = done
         self.started = self.shown = time.monotonic()
 
+    def since(self, done: float, started: float) -> None:
+        """Measure the speed from an earlier moment on (of `time.monotonic`), when so much had been done."""
+        self.before, self.started = done, started
+
     def advance(self, n: float, note: str = "") -> None:
         """Count n more units as done."""
         self.done += n
@@ -50,7 +54,7 @@ class Task:
         parts = [self.what, f"{self.done:.0f}/{self.total:.0f} {self.unit}"]
         if note:
             parts.append(note)
-        if done >= ENOUGH_SHARE * self.total or (done and seconds >= ENOUGH_SECONDS):
+        if done > 0 and (done >= ENOUGH_SHARE * self.total or seconds >= ENOUGH_SECONDS):
             parts.append(f"{clock(seconds * (self.total - self.done) / done)} left")
         print("  ".join(parts), flush=True, file=self.file)
 

@@ -124,7 +124,7 @@ def test_the_commands_work_as_they_are_typed(clone: Path) -> None:
     clones.commit(clone)
     said = subprocess.check_output(["make", "runs"], cwd=clone, env=clones.environment(), text=True)
     assert said.startswith("no experiments on this commit: dvc exp run ")
-    assert "those of all commits: shallow; python -m train.compare HEAD NAME..." in said
+    assert "of other commits: shallow (python -m train.compare HEAD NAME)" in said
 
 
 @pytest.mark.parametrize(

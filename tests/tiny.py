@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +67,16 @@ def untrained(depth: int = 11) -> Model:
     return Model(ResNet(depth), Normalise.of("colour", torch.empty(0)))
 
 
-def start(*command: str, new_session: bool = False, **environment: str) -> subprocess.Popen[str]:
+def start(
+    *command: str, environment: Mapping[str, str] | None = None, new_session: bool = False
+) -> subprocess.Popen[str]:
     """Start Python with a command in the current folder, `-m train.fit` if none is given.
 
-    Output and errors are there to be read as they come.
+    Output and errors are there to be read as they come; `environment` comes on top of ours.
     """
     return subprocess.Popen(
         [sys.executable, *(command or ("-m", "train.fit"))],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""} | environment,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

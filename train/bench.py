@@ -88,7 +88,7 @@ class Memory:
 
 
 @contextmanager
-def process(work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
+def process(name: str, work: Callable[..., None], *arguments: object) -> Iterator[Connection]:
     """Let `work` do its part in a process of its own, at the other end of the pipe that is yielded.
 
     Raises `UserError` if it ended before it answered.
@@ -96,23 +96,24 @@ def process(work: Callable[..., None], *arguments: object) -> Iterator[Connectio
     context = mp.get_context("spawn")
     there, here = context.Pipe()
     other = context.Process(target=work, args=(here, *arguments), daemon=False)
-    other.start()
-    here.close()  # so that the end of that process is noticed
     try:
+        other.start()
+        here.close()  # so that the end of that process is noticed
         yield there
-    except (EOFError, BrokenPipeError):
-        name = work.__name__.replace("_", " ")
-        raise UserError(f"the process for {name} ended", "what it said stands above; memory?") from None
+    except (EOFError, ConnectionError):
+        hint = "what it said stands above; if it said nothing, did memory run out?"
+        raise UserError(f"the {name}'s process ended", hint) from None
     finally:
         there.close()
-        other.join()
+        if other.pid is not None:
+            other.join()
 
 
 def peak_memory(train: Train, data_set: int) -> Memory:
     """Measure loop and bare step, each in a process that does nothing else."""
     found = {}
     for which in ("loop", "bare"):
-        with process(peak, train, which) as pipe:
+        with process(f"{which} step", peak, train, which) as pipe:
             found[which] = int(pipe.recv())
     return Memory(found["loop"], found["bare"], data_set)
 
@@ -167,7 +168,7 @@ def taking_turns(trainer: Trainer, rounds: int, steps: int) -> dict[str, list[fl
     bare_one = bare_step(Trainer(train, trainer.images, trainer.labels))
     loop_one, product_one = loop_step(trainer), product(device, train)
     pictures = trainer.images.cpu().numpy(), trainer.labels.tolist()
-    with process(plain_loop, *pictures, train) as pipe:
+    with process("plain loop", plain_loop, *pictures, train) as pipe:
 
         def plain_rate() -> float:
             pipe.send(steps)

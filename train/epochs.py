@@ -65,9 +65,11 @@ class Run:
         if self._owed:
             self._finish(stop)
         done = self._share(trainer.step)
+        begun = done, time.monotonic()
         while trainer.step < trainer.total:
             self.started = time.monotonic()
             with progress("training", 100, "%", done) as task:
+                task.since(*begun)
                 self._epoch(task, stop)
             done = self._share(trainer.step)
             self._finish(stop)

@@ -126,6 +126,11 @@ def read(repo: Repo, name: str) -> Run:
 def _unknown(repo: Repo, name: str) -> UserError:
     # Experiments lie in refs/exps/<two digits>/<38 digits>/<name>.
     known = [ref.split("/", 4 if ref.startswith("refs/exps/") else 2)[-1] for ref in repo.scm.iter_refs()]
+    if known.count(name) > 1:  # which DVC looks up beside the commit that is checked out alone
+        return UserError(
+            f"{name!r} is the name of {known.count(name)} experiments",
+            'give the revision of one: "dvc exp list --all-commits" has them.',
+        )
     base = re.split(r"[~^]|@\{", name)[0]
     near = get_close_matches(base, [*known, WORKSPACE], n=1)
     hint = '"git log --oneline" and "dvc exp list --all-commits" name them.'

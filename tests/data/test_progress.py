@@ -48,6 +48,23 @@ def test_the_time_left_counts_only_what_was_done_since_the_start(
     assert capsys.readouterr().out == "training  90/100 steps  20 s left\n"
 
 
+def test_the_speed_may_be_that_of_the_parts_before(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    for epoch in range(50):  # 35 s each, of which not all is training
+        with progress.progress("training", 100, "%", done=2 * epoch) as task:
+            task.since(0, 0.0)
+            now[0] += 20
+            task.advance(1)
+        now[0] += 15
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "training  1/100 %"
+    assert said[24] == "training  49/100 %  15 min left"
+    assert said[-1] == "training  99/100 %  18 s left"
+
+
 @pytest.mark.parametrize(
     ("seconds", "done", "said"),
     [

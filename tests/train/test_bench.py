@@ -57,13 +57,18 @@ def test_ratios_are_medians_of_rounds(capsys: pytest.CaptureFixture[str]) -> Non
     assert figures["peak_memory_ratio"] == 1.1
 
 
-def killed(_: Connection) -> None:
-    """Die as a process does when memory runs out."""
+def killed(pipe: Connection) -> None:
+    """Die as a process does when memory runs out, once there is work."""
+    pipe.poll(timeout=60)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_process_that_dies_is_named() -> None:
-    with pytest.raises(UserError, match="the process for killed ended"), bench.process(killed) as pipe:
+    with (
+        pytest.raises(UserError, match="the loop step's process ended"),
+        bench.process("loop step", killed) as pipe,
+    ):
+        pipe.send(8)
         pipe.recv()
 
 

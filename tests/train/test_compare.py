@@ -206,6 +206,20 @@ def test_names_are_no_markup(said: Any, repo: Path) -> None:
     assert (code, out.splitlines()[0]) == (1, "error: '[red]x[/red]' is no git revision and no experiment")
 
 
+def test_a_name_that_several_commits_have_is_said_to_be_that(said: Any, repo: Path) -> None:
+    ref = git(repo, "for-each-ref", "--format=%(refname)", "refs/exps/*/*/shallow").strip()
+    other = git(repo, "rev-parse", "better").strip()
+    git(repo, "update-ref", f"refs/exps/{other[:2]}/{other[2:]}/shallow", ref)
+    git(repo, "checkout", "-q", "larger")
+    code, out = said("shallow")
+    assert (code, out.splitlines()[0]) == (1, "error: 'shallow' is the name of 2 experiments")
+    assert "dvc exp list --all-commits" in out
+    sha = git(repo, "rev-parse", ref).strip()
+    assert sha[:7] in dvc(repo, "exp", "list", "--all-commits")
+    code, out = said("base", sha[:7])
+    assert code == 0, out
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     [

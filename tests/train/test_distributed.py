@@ -51,8 +51,12 @@ with joined() as world:
 def torchrun(*command: str) -> subprocess.Popen[str]:
     """Start a command in two processes, in the current folder."""
     several = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    # The last as README.md says of --max-restarts.
-    return start(*several, *command, OMP_NUM_THREADS="1", TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # as README.md says of --max-restarts
+    }
+    return start(*several, *command, environment=environment)
 
 
 @pytest.fixture
@@ -152,7 +156,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     workspace: Path,
 ) -> None:
     write_params(workspace, **LONG | {"devices": 2})
-    whole = start(new_session=True)
+    whole = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
     said, errors = whole.communicate(timeout=300)
     assert whole.returncode == 0, errors
     assert said.startswith("2 processes, started by torchrun\nResNet-11 v2, recipe quick, 64 pictures, CPU")
@@ -161,7 +165,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     unstopped = weights()
     Path("train/model.safetensors").unlink()
 
-    run = start(new_session=True)
+    run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
     os.kill(children(run.pid)[-1], signal.SIGKILL)
@@ -171,7 +175,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
     assert "Traceback" not in errors
     assert not Path("train/model.safetensors").exists()
 
-    again = start(new_session=True)
+    again = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
     said, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
     assert "going on after step" in said
@@ -182,7 +186,7 @@ def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_
 def test_a_run_goes_on_with_another_number_of_processes_and_after_one_of_them_died(workspace: Path) -> None:
     """Elastic: with devices auto, torchrun decides; the schedule and the batches stay those of the recipe."""
     write_params(workspace, **LONG | {"devices": "auto"})
-    run = start(new_session=True)
+    run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
     run.kill()
@@ -207,7 +211,7 @@ def not_the_epoch(number: int) -> Callable[[str], bool]:
 
 def test_a_second_training_and_its_processes_keep_away(workspace: Path) -> None:
     write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0})
-    first = start(new_session=True)
+    first = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
     assert first.stdout is not None
     assert any(line.startswith("epoch 2/") for line in first.stdout)
     write_params(workspace, **LONG | {"devices": "auto"})
@@ -247,7 +251,7 @@ def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(
     workspace: Path, by: signal.Signals, code: int
 ) -> None:
     write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0, "devices": 2})
-    run = start(new_session=True)
+    run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
     assert run.stdout is not None
     assert any(line.startswith("epoch 2/") for line in run.stdout)
     os.killpg(run.pid, by)  # as a terminal and a cluster do; torchrun passes it on besides
