@@ -435,8 +435,9 @@ def test_a_signal_leaves_no_half_written_file(
             time.sleep(0.05)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert said == says
+    # Python ends itself by SIGINT, which a shell calls 130, where the signal came while it ran code that it
+    # had made from text, as it does for dataclasses.
+    assert (said, process.returncode) in {(says, code), (says, -number)}
     assert not list(Path().glob("*p.csv*"))
 
 
