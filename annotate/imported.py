@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,6 @@ def read(
     used.
     """
     found = load(path, tasks, scheme, images, guesses)
-    # Of some nothing is left but that somebody said something, which is told above as a problem.
-    telling = tuple(one for one in found.annotations if to_result(one, scheme, found.sizes[one.picture]))
-    found = replace(found, annotations=telling)
     _list(path, found)
     if found.guesses:
         why = (

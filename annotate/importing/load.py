@@ -150,6 +150,8 @@ def _label_studio(tasks: list[dict[str, Any]], finder: Finder, scheme: Scheme) -
         annotations, others = read({**entry, "image_id": task.image_id}, scheme, size)
         problems += [*more, *others]
         if size is not None:
-            found += [replace(one, picture=task.image_id) for one in annotations]
+            # Of some nothing is left, which the problems tell: they would be submitted empty.
+            telling = [one for one in annotations if one.label or one.answers or one.boxes]
+            found += [replace(one, picture=task.image_id) for one in telling]
             sizes[task.image_id] = size
     return Loaded("Label Studio", tuple(found), tuple(sorted(problems)), sizes)

@@ -44,6 +44,23 @@ def forget() -> None:
         Path(path).unlink(missing_ok=True)
 
 
+def ended(stage: Stage) -> tuple[str, bytes]:
+    """Train to the end; return the weights' checksum and the curves, and remove what was written."""
+    done = stage("train.fit")
+    assert done.returncode == 0, done.stderr
+    found = weights(), epochs.CURVES.read_bytes()
+    forget()
+    return found
+
+
+def goes_on_to(stage: Stage, unstopped: tuple[str, bytes], after: str = "") -> None:
+    """Start the stage that was stopped; it goes on `after` a step and ends as one that was not."""
+    resumed = stage("train.fit")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"going on after step {after}" in resumed.stdout
+    assert (weights(), epochs.CURVES.read_bytes()) == unstopped
+
+
 def saved() -> list[int]:
     """Return the steps after which there is a checkpoint; an epoch has four."""
     return [int(path.stem.split("-")[1]) for path in checkpoint.FOLDER.glob("*-*.safetensors")]
@@ -59,37 +76,25 @@ def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
     stage: Stage, workspace: Path, by: signal.Signals, code: int
 ) -> None:
     write_params(workspace, **LONG)
-    stage("train.fit")
-    unstopped, curves = weights(), epochs.CURVES.read_bytes()
-    forget()
+    unstopped = ended(stage)
 
     returned, errors = stop_after_epoch(2, by)
     assert returned == code
     assert "Traceback" not in errors
     assert not Path("train/model.safetensors").exists()
-    resumed = stage("train.fit")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step" in resumed.stdout
-    assert weights() == unstopped
-    assert epochs.CURVES.read_bytes() == curves
+    goes_on_to(stage, unstopped)
 
 
 def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, workspace: Path) -> None:
     write_params(workspace, **LONG)
-    stage("train.fit")
-    unstopped, curves = weights(), epochs.CURVES.read_bytes()
-    forget()
+    unstopped = ended(stage)
 
     process = start("-c", EAGER)
     while process.poll() is None and not any(steps % 4 for steps in saved()):
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    resumed = stage("train.fit")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step" in resumed.stdout
-    assert weights() == unstopped
-    assert epochs.CURVES.read_bytes() == curves
+    goes_on_to(stage, unstopped)
 
 
 # The stage, where looking at the watched pictures takes long enough to be killed in.
@@ -111,9 +116,7 @@ run(fit.main)
 def test_stopped_while_it_looks_at_the_watched_pictures_it_has_lost_no_step(
     stage: Stage, workspace: Path, by: signal.Signals, code: int
 ) -> None:
-    stage("train.fit")
-    unstopped, curves = weights(), epochs.CURVES.read_bytes()
-    forget()
+    unstopped = ended(stage)
 
     process = start("-c", SLOW_TO_LOOK)
     assert process.stdout is not None
@@ -122,11 +125,7 @@ def test_stopped_while_it_looks_at_the_watched_pictures_it_has_lost_no_step(
     process.send_signal(by)
     process.communicate(timeout=60)
     assert process.returncode == code
-    resumed = stage("train.fit")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step 4 of 20" in resumed.stdout
-    assert weights() == unstopped
-    assert epochs.CURVES.read_bytes() == curves
+    goes_on_to(stage, unstopped, after="4 of 20")
 
 
 # A training that is killed and started again, 50 times, by a process that has PyTorch loaded already: each
