@@ -98,6 +98,9 @@ class Train(_Group):
     shift: float = Field(ge=0, le=16, description="largest shift in pixels")
     shift_by: Literal["pixel", "subpixel"] = Field(description="pixel or subpixel")
     shift_fill: Literal["edge", "reflect"] = Field(description="edge or reflect")
+    colour_jitter: Share = Field(
+        description="how much saturation, contrast and brightness of a picture vary; 0 for none"
+    )
     cutout: int = Field(ge=0, le=32, description="side of the square that is blanked, in pixels; 0 for none")
 
     @model_validator(mode="after")

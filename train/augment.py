@@ -1,4 +1,4 @@
-"""Pictures as the network sees them: flipped, shifted, blanked and resized in batches on the device.
+"""Pictures as the network sees them: flipped, shifted, recoloured, blanked and resized, on the device.
 
 The whole set lies on the device as uint8, M x 32 x 32 x 3. One gather takes a batch out of it, mirrored and
 shifted; colours last makes the result channels_last for the convolutions without a copy.
@@ -19,6 +19,8 @@ from train.device import AUGMENT, COINS, seeded
 # Mean and standard deviation of red, green and blue over the 50,000 train pictures, as shares of 255.
 MEAN = (0.49139968, 0.48215841, 0.44653091)
 STD = (0.24703223, 0.24348513, 0.26158784)
+
+BRIGHTNESS = 96  # of 255, one and a half standard deviations: what a change of brightness by 1 adds
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,21 @@ def resize(pictures: Tensor, size: int) -> Tensor:
     return F.interpolate(pictures, (size, size), mode="bilinear", antialias=True)
 
 
+def jitter(pictures: Tensor, changes: Tensor) -> Tensor:
+    """Return pictures N x 32 x 32 x 3 of 0 to 255 in other colours, float32 (Howard 2013, section 2).
+
+    changes, 3 x N, each 0 for none: saturation (distance from grey) and then contrast (distance from the
+    picture's mean) are multiplied by 1 + change, then change * BRIGHTNESS is added. Nothing is cut off at
+    0 or 255.
+    """
+    saturation, contrast, brightness = changes[..., None, None, None]
+    pictures = pictures.float()
+    grey = pictures.mean(3, keepdim=True)
+    pictures = grey + (pictures - grey) * (1 + saturation)
+    middle = pictures.mean((1, 2, 3), keepdim=True)
+    return middle + (pictures - middle) * (1 + contrast) + brightness * BRIGHTNESS
+
+
 @dataclass(frozen=True)
 class Augment:
     """The random changes of a recipe; a function of the seed and the step alone."""
@@ -81,7 +98,10 @@ class Augment:
         generator = seeded(self.params.seed, AUGMENT, step, device=images.device)
         mirrored = self._flip(len(images), rows, epoch, generator)[share]
         shift = self._shift(len(rows), generator)[:, share]
-        pictures = colours_first(self._gather(self.normalise(images[rows[share]]), mirrored, shift))
+        pictures = images[rows[share]]
+        if self.params.colour_jitter:
+            pictures = jitter(pictures, self._colours(len(rows), generator)[:, share])
+        pictures = colours_first(self._gather(self.normalise(pictures), mirrored, shift))
         if self.params.cutout:
             pictures = pictures * self._cutout(len(rows), generator)[share]
         return resize(pictures, size)
@@ -108,6 +128,11 @@ class Augment:
             count, generator=seeded(self.params.seed, COINS, device=rows.device), device=rows.device
         )
         return ((coins[rows] < 0.5) ^ bool(epoch % 2))[:, None]
+
+    def _colours(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw the changes of saturation, contrast and brightness: 3 x N, up to colour_jitter either way."""
+        changes = torch.rand((3, count), generator=generator, device=generator.device) * 2 - 1
+        return changes * self.params.colour_jitter
 
     def _gather(self, pictures: Tensor, mirrored: Tensor, shift: Tensor) -> Tensor:
         """Return N x 32 x 32 x 3: the pictures mirrored, then moved by `shift` (2 x N x 1 pixels)."""

@@ -11,9 +11,9 @@ from torch import Tensor
 from data.pictures import Pictures
 from tests.tiny import as_tensors, tiny
 from train import augment
-from train.augment import Augment, Normalise
+from train.augment import BRIGHTNESS, Augment, Normalise, jitter
 
-PLAIN = {"flip": "none", "shift": 0.0, "cutout": 0}
+PLAIN = {"flip": "none", "shift": 0.0, "colour_jitter": 0.0, "cutout": 0}
 
 
 @pytest.fixture
@@ -116,6 +116,45 @@ def test_subpixel_shifts_reach_a_tenth_of_the_side() -> None:
     assert shift.mean().item() == pytest.approx(0, abs=0.1)
 
 
+def changed(images: Tensor, saturation: float = 0, contrast: float = 0, brightness: float = 0) -> Tensor:
+    """Return all pictures with the same change of colours."""
+    changes = torch.tensor([saturation, contrast, brightness])[:, None].expand(3, len(images))
+    return jitter(images, changes)
+
+
+def test_colours_are_taken_away_and_added(images: Tensor) -> None:
+    grey = images.float().mean(3, keepdim=True)
+    middle = images.float().mean((1, 2, 3), keepdim=True)
+    near = {"atol": 1e-3, "rtol": 0.0}
+    assert torch.allclose(changed(images), images.float(), **near)
+    assert torch.allclose(changed(images, saturation=-1), grey.expand(-1, -1, -1, 3), **near)
+    assert torch.allclose(changed(images, contrast=-1), middle.expand(-1, 32, 32, 3), **near)
+    assert torch.allclose(changed(images, brightness=-0.5), images.float() - BRIGHTNESS / 2, **near)
+    more = changed(images, saturation=0.3)
+    assert torch.allclose(more - grey, 1.3 * (images.float() - grey), **near)
+
+
+@given(saturation=st.floats(-1, 1), contrast=st.floats(-1, 1))
+def test_saturation_and_contrast_leave_the_brightness(
+    few: Pictures, saturation: float, contrast: float
+) -> None:
+    images = as_tensors(few)[0]
+    recoloured = changed(images, saturation, contrast)
+    assert recoloured.mean((1, 2, 3)) == pytest.approx(images.float().mean((1, 2, 3)), abs=0.01)
+
+
+def test_colours_change_by_as_much_as_the_recipe_says() -> None:
+    changes = make(colour_jitter=0.4)._colours(5000, torch.Generator().manual_seed(1))
+    assert changes.abs().amax(1) == pytest.approx(torch.full((3,), 0.4), abs=0.002)
+    assert changes.mean(1) == pytest.approx(torch.zeros(3), abs=0.02)
+
+
+def test_a_blanked_square_has_the_mean_colour_in_any_colours(images: Tensor) -> None:
+    views = apply(images, colour_jitter=0.4, cutout=12)
+    assert not torch.allclose(views, apply(images, cutout=12), atol=0.1)
+    assert (views == 0).all(1).sum((1, 2)).min() >= 36
+
+
 def test_cutout_blanks_a_square_that_may_reach_over_the_border(images: Tensor) -> None:
     views = torch.cat([apply(images, step, cutout=12) for step in range(20)])
     blank = (views == 0).all(1)  # the mean colour
@@ -133,7 +172,9 @@ def test_small_pictures_are_antialiased(images: Tensor) -> None:
     assert small.mean((2, 3)) == pytest.approx(apply(images).mean((2, 3)), abs=0.05)
 
 
-@pytest.mark.parametrize("changes", [{"flip": "random"}, {"shift": 4.0}, {"cutout": 8}])
+@pytest.mark.parametrize(
+    "changes", [{"flip": "random"}, {"shift": 4.0}, {"colour_jitter": 0.4}, {"cutout": 8}]
+)
 def test_what_is_random_is_a_function_of_seed_and_step(images: Tensor, changes: dict[str, object]) -> None:
     def view(step: int, seed: int = 1) -> Tensor:
         return make(**PLAIN | changes, seed=seed)(images, torch.arange(16), step, 0, 32)

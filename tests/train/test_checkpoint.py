@@ -30,6 +30,7 @@ def make(few: Pictures, muon_lr: float = 0.0) -> Trainer:
     recipe = tiny(
         batch=24,
         muon_lr=muon_lr,
+        colour_jitter=0.4,
         cutout=8,
         momentum_at_peak=0.8,
         epochs=3,

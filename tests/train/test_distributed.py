@@ -106,7 +106,7 @@ def test_the_shares_of_a_batch_are_all_of_it_once(size: int) -> None:
 
 
 def test_a_share_shows_the_pictures_that_it_is_in_the_whole_batch(images: torch.Tensor) -> None:
-    recipe = tiny(flip="random", shift=4.0, cutout=8)
+    recipe = tiny(flip="random", shift=4.0, colour_jitter=0.4, cutout=8)
     augment: Augment = Trainer(recipe, images, torch.zeros(80, dtype=torch.int64))._augment
     rows = torch.randperm(80)[:23]
     whole = augment(images, rows, 5, 0, 32)

@@ -50,7 +50,10 @@ def test_ctrl_c_while_pytorch_is_imported_is_one_line(workspace: Path, seconds: 
 
 @pytest.mark.parametrize(
     ("changes", "threads"),
-    [({}, "1"), ({"muon_lr": 0.02, "precision": "bfloat16", "cutout": 12}, "2")],  # as `quick`, as `best`
+    [  # as `quick`, as `best`
+        ({}, "1"),
+        ({"muon_lr": 0.02, "precision": "bfloat16", "colour_jitter": 0.4, "cutout": 12}, "2"),
+    ],
 )
 def test_twice_gives_the_same_bytes(
     stage: Stage, workspace: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], threads: str

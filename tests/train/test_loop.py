@@ -146,7 +146,7 @@ def test_twenty_steps_are_those_that_they_were(
 ) -> None:
     """Guards the whole of a step, its pictures, its schedule, its optimiser, against silent changes."""
     parts = [{"epochs": 2, "size": 16}]
-    recipe = tiny(flip="random", shift=4.0, cutout=8, progressive=parts, muon_lr=muon_lr)
+    recipe = tiny(flip="random", shift=4.0, colour_jitter=0.4, cutout=8, progressive=parts, muon_lr=muon_lr)
     trainer = Trainer(recipe, *train_set)
     trainer.network.double()
     augment = trainer._augment

@@ -41,6 +41,7 @@ POINTS = {
     "shift": 3.2,  # width_shift_range=0.1
     "shift_by": "subpixel",
     "shift_fill": "edge",  # fill_mode="nearest"
+    "colour_jitter": 0.0,  # the example has none
     "cutout": 0,
 }
 
