@@ -1,4 +1,4 @@
-"""Pictures as the network sees them: flipped, shifted, recoloured, blanked and resized, on the device.
+"""Pictures as the network sees them: recoloured, flipped, shifted, blanked and resized, on the device.
 
 The whole set lies on the device as uint8, M x 32 x 32 x 3. One gather takes a batch out of it, mirrored and
 shifted; colours last makes the result channels_last for the convolutions without a copy.
@@ -47,7 +47,7 @@ class Normalise:
         return cls(mean, torch.full((3,), 255.0, device=images.device))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return N x 32 x 32 x 3, float32, for pictures of that shape, uint8."""
+        """Return N x 32 x 32 x 3, float32, for pictures of that shape, of 0 to 255, uint8 or float32."""
         return (images.float() - self.mean) / self.std
 
 
@@ -67,18 +67,19 @@ def resize(pictures: Tensor, size: int) -> Tensor:
 
 
 def jitter(pictures: Tensor, changes: Tensor) -> Tensor:
-    """Return pictures N x 32 x 32 x 3 of 0 to 255 in other colours, float32 (Howard 2013, section 2).
+    """Return pictures N x 32 x 32 x 3 of 0 to 255 in other colours, float32.
 
-    changes, 3 x N, each 0 for none: saturation (distance from grey) and then contrast (distance from the
-    picture's mean) are multiplied by 1 + change, then change * BRIGHTNESS is added. Nothing is cut off at
-    0 or 255.
+    changes, 3 x N, each 0 for none: saturation (distance from grey) and contrast (distance from the picture's
+    mean) are multiplied by 1 + change, then change * BRIGHTNESS is added. Nothing is cut off at 0 or 255.
+    After Howard 2013, section 2, where brightness is a factor too and grey weighs the colours.
     """
     saturation, contrast, brightness = changes[..., None, None, None]
     pictures = pictures.float()
     grey = pictures.mean(3, keepdim=True)
-    pictures = grey + (pictures - grey) * (1 + saturation)
-    middle = pictures.mean((1, 2, 3), keepdim=True)
-    return middle + (pictures - middle) * (1 + contrast) + brightness * BRIGHTNESS
+    middle = pictures.mean((1, 2, 3), keepdim=True)  # of whole numbers: exact, so alike on every machine
+    saturated = grey + (pictures - grey) * (1 + saturation)
+    recoloured: Tensor = middle + (saturated - middle) * (1 + contrast) + brightness * BRIGHTNESS
+    return recoloured
 
 
 @dataclass(frozen=True)
