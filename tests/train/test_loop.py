@@ -91,8 +91,8 @@ def test_a_new_rate_by_epoch_concerns_new_gradients_alone_as_in_keras(
         assert torch.allclose(ours, written_out, atol=1e-10)
 
 
-# Losses of 20 steps, in float64 so that no rounding grows to be seen: alike with AVX2 and with AVX-512. The first
-# weights and the pictures are float32; without AVX they differ in their last bits, and late losses by 0.002.
+# Losses of 20 steps, in float64 so that no rounding grows to be seen: alike with AVX2 and with AVX-512. First
+# weights and pictures are float32; without AVX they differ in their last bits, and late losses by 0.002.
 BY_SGD = (
     2.4943,
     2.40587,
