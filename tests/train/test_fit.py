@@ -50,7 +50,7 @@ def test_ctrl_c_while_pytorch_is_imported_is_one_line(workspace: Path, seconds: 
 
 @pytest.mark.parametrize(
     ("changes", "threads"),
-    [  # as `quick`, as `best`
+    [  # as `quick`, as `best` with colours
         ({}, "1"),
         ({"muon_lr": 0.02, "precision": "bfloat16", "colour_jitter": 0.4, "cutout": 12}, "2"),
     ],
