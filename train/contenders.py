@@ -85,10 +85,10 @@ def bare_step(trainer: Trainer) -> Step:
     labels = trainer.labels[:batch]
 
     def step() -> int:
+        trainer.optimizer.zero_grad()  # first: CUDA graphs write into the same memory again
         with autocast(trainer.device, trainer.params.precision):
             answers = trainer.forward(pictures)
         loss = F.cross_entropy(answers.float(), labels)
-        trainer.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         trainer.optimizer.step()
         return batch

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 ITERATIONS = 5
@@ -25,8 +26,15 @@ class Muon(torch.optim.SGD):
     """SGD for groups of parameters as torch has it, and Muon for those with a `turn`.
 
     A group's `turn` times its learning rate is about how far a step moves a kernel at most, as a share of its
-    length; weight decay does not concern it.
+    length; weight decay does not concern it. `few_calls` is for a GPU, where what counts is the number of
+    calls and not the arithmetic: kernels of different shapes turn at once.
     """
+
+    def __init__(self, groups: list[dict[str, Any]], few_calls: bool = False, **settings: Any) -> None:
+        """Take groups and settings as torch's SGD does."""
+        super().__init__(groups, **settings)
+        self.few_calls = few_calls
+        self._tables: dict[nn.Parameter, Table] = {}  # by the first kernel of a group
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -42,21 +50,25 @@ class Muon(torch.optim.SGD):
                 self._turn(group)
 
     def _turn(self, group: dict[str, Any]) -> None:
-        """Turn the kernels of a group, those of the same shape at once: many small calls take longer."""
+        """Turn the kernels of a group, many at once: small calls take longer than their arithmetic."""
         kernels: list[nn.Parameter] = group["params"]
         wanted = self._steps(kernels, group["momentum"], group["nesterov"])
+        share = group["lr"] * group["turn"]
+        if self.few_calls:
+            if kernels[0] not in self._tables:
+                self._tables[kernels[0]] = Table(kernels)
+            table = self._tables[kernels[0]]
+            pairs = zip(table.matrices(kernels), table.matrices(wanted), strict=True)
+            torch._foreach_copy_(kernels, table.kernels([turned(*pair, share) for pair in pairs]))
+            return
         alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
         for kernel, step in zip(kernels, wanted, strict=True):
             alike[kernel.shape].append((kernel, step))
         for shape, found in alike.items():
             weights = torch.stack([kernel for kernel, _ in found]).flatten(2)
-            steps = orthogonal(torch.stack([step for _, step in found]).flatten(2))
-            # The root is how long the step is by itself: its singular values are near to 1.
-            share = group["lr"] * group["turn"] / min(weights.shape[1:]) ** 0.5
-            length = weights.norm(dim=(1, 2), keepdim=True)
-            weights -= steps * (share * length)
-            weights *= length / weights.norm(dim=(1, 2), keepdim=True)
-            torch._foreach_copy_([kernel for kernel, _ in found], weights.reshape(-1, *shape).unbind())
+            steps = torch.stack([step for _, step in found]).flatten(2)
+            made = turned(weights, steps, share)
+            torch._foreach_copy_([kernel for kernel, _ in found], made.reshape(-1, *shape).unbind())
 
     def _steps(self, kernels: list[nn.Parameter], momentum: float, nesterov: bool) -> Sequence[Tensor]:
         """Add the gradients to the momenta; return the steps of SGD at a rate of 1, not to be changed."""
@@ -71,6 +83,60 @@ class Muon(torch.optim.SGD):
         torch._foreach_mul_(momenta, momentum)
         torch._foreach_add_(momenta, gradients)
         return torch._foreach_add(gradients, momenta, alpha=momentum) if nesterov else momenta
+
+
+class Table:
+    """Where the elements of kernels stand in few batches of matrices, N x R x C, one for each R.
+
+    A matrix has a row for each output channel, or a column if there are more of them than inputs. In a batch
+    all are filled up with columns of 0 to the widest, which change no singular value.
+    """
+
+    def __init__(self, kernels: Sequence[Tensor]) -> None:
+        """Make the table for kernels like these, outputs x inputs x height x width, on their device."""
+        self._shapes = [kernel.permute(0, 2, 3, 1).shape for kernel in kernels]
+        self._sizes = [kernel.numel() for kernel in kernels]
+        alike: dict[int, list[Tensor]] = defaultdict(list)
+        zero = sum(self._sizes)  # the place of the 0 that follows the elements of all kernels
+        begin = 0
+        for shape, size in zip(self._shapes, self._sizes, strict=True):
+            places = torch.arange(begin, begin + size).reshape(shape[0], -1)
+            places = places.T if len(places) > places.shape[1] else places
+            alike[len(places)].append(places)
+            begin += size
+        device = kernels[0].device
+        self._places: list[Tensor] = []
+        for found in alike.values():
+            widest = max(places.shape[1] for places in found)
+            filled = [F.pad(places, (0, widest - places.shape[1]), value=zero) for places in found]
+            self._places.append(torch.stack(filled).to(device))
+        everywhere = torch.cat([places.flatten() for places in self._places])
+        used = (everywhere < zero).nonzero()[:, 0]
+        self._back = torch.empty(zero, dtype=torch.int64, device=device)
+        self._back[everywhere[used]] = used
+
+    def matrices(self, kernels: Sequence[Tensor]) -> list[Tensor]:
+        """Return the batches of matrices of kernels, or of their steps; fastest if colours are last."""
+        flat = [kernel.permute(0, 2, 3, 1).reshape(-1) for kernel in kernels]
+        row = torch.cat([*flat, flat[0].new_zeros(1)])
+        return [row[places] for places in self._places]
+
+    def kernels(self, matrices: Sequence[Tensor]) -> list[Tensor]:
+        """Return the kernels of batches of matrices, colours last."""
+        row = torch.cat([batch.flatten() for batch in matrices])[self._back]
+        parts = zip(torch.split(row, self._sizes), self._shapes, strict=True)
+        return [part.view(shape).permute(0, 3, 1, 2) for part, shape in parts]
+
+
+def turned(weights: Tensor, steps: Tensor, share: float) -> Tensor:
+    """Return matrices N x R x C moved against steps N x R x C by a share of their length, which they keep."""
+    steps = orthogonal(steps)
+    # The root is how long the step is by itself: its singular values are near to 1.
+    share /= min(weights.shape[1:]) ** 0.5
+    length = weights.norm(dim=(1, 2), keepdim=True)
+    moved: Tensor = weights - steps * (share * length)
+    moved *= length / moved.norm(dim=(1, 2), keepdim=True)
+    return moved
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

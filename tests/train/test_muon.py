@@ -58,27 +58,30 @@ def test_it_goes_where_torchs_own_goes(rows: int, columns: int, nesterov: bool) 
 
 
 @pytest.mark.parametrize("nesterov", [True, False])
-def test_kernels_of_one_shape_turn_each_by_its_own_gradient(nesterov: bool) -> None:
-    """Three of one shape and one of another, colours last as in training: together as each alone."""
+@pytest.mark.parametrize("few_calls", [False, True])
+def test_many_kernels_turn_each_by_its_own_gradient(nesterov: bool, few_calls: bool) -> None:
+    """Of one shape, wide, narrow, and of one place, colours last as in training: together as each alone."""
+    shapes = [(6, 4, 3, 3), (6, 4, 3, 3), (9, 4, 3, 3), (6, 12, 1, 1), (12, 6, 1, 1), (48, 4, 3, 3)]
 
     def kernels() -> list[nn.Parameter]:
         generator = torch.Generator().manual_seed(7)
         made = []
-        for rows in (6, 6, 6, 9):
-            one = torch.randn(rows, 4, 3, 3, generator=generator).to(memory_format=torch.channels_last)
+        for shape in shapes:
+            one = torch.randn(shape, generator=generator).to(memory_format=torch.channels_last)
             made.append(nn.Parameter(one))
-            made[-1].grad = torch.randn(rows, 4, 3, 3, generator=generator)
+            made[-1].grad = torch.randn(shape, generator=generator)
         return made
 
-    def steps(of: list[nn.Parameter]) -> None:
-        optimiser = Muon([{"params": of, "turn": 1.0}], lr=0.1, momentum=0.9, nesterov=nesterov)
+    def steps(of: list[nn.Parameter], few_calls: bool) -> None:
+        group = {"params": of, "turn": 1.0}
+        optimiser = Muon([group], few_calls, lr=0.1, momentum=0.9, nesterov=nesterov)
         for _ in range(3):
             optimiser.step()
 
     together, alone = kernels(), kernels()
-    steps(together)
+    steps(together, few_calls)
     for one in alone:
-        steps([one])
+        steps([one], False)
     for one, other in zip(together, alone, strict=True):
         assert torch.allclose(one, other, atol=1e-6)
         assert one.is_contiguous(memory_format=torch.channels_last)
