@@ -26,8 +26,8 @@ class Muon(torch.optim.SGD):
     """SGD for groups of parameters as torch has it, and Muon for those with a `turn`.
 
     A group's `turn` times its learning rate is about how far a step moves a kernel at most, as a share of its
-    length; weight decay does not concern it. `few_calls` is for a GPU, where what counts is the number of
-    calls and not the arithmetic: kernels of different shapes turn at once.
+    length; weight decay does not concern it. `few_calls` is for a GPU, where the number of calls counts and
+    not the arithmetic: kernels of different shapes turn at once, in bfloat16, as torch.optim.Muon computes.
     """
 
     def __init__(self, groups: list[dict[str, Any]], few_calls: bool = False, **settings: Any) -> None:
@@ -59,7 +59,8 @@ class Muon(torch.optim.SGD):
                 self._tables[kernels[0]] = Table(kernels)
             table = self._tables[kernels[0]]
             pairs = zip(table.matrices(kernels), table.matrices(wanted), strict=True)
-            torch._foreach_copy_(kernels, table.kernels([turned(*pair, share) for pair in pairs]))
+            made = [turned(*pair, share, torch.bfloat16) for pair in pairs]
+            torch._foreach_copy_(kernels, table.kernels(made))
             return
         alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
         for kernel, step in zip(kernels, wanted, strict=True):
@@ -128,9 +129,12 @@ class Table:
         return [part.view(shape).permute(0, 3, 1, 2) for part, shape in parts]
 
 
-def turned(weights: Tensor, steps: Tensor, share: float) -> Tensor:
-    """Return matrices N x R x C moved against steps N x R x C by a share of their length, which they keep."""
-    steps = orthogonal(steps)
+def turned(weights: Tensor, steps: Tensor, share: float, within: torch.dtype | None = None) -> Tensor:
+    """Return matrices N x R x C moved against steps N x R x C by a share of their length, which they keep.
+
+    `within` is the type that the iterations compute in, if it is another one.
+    """
+    steps = orthogonal(steps, within)
     # The root is how long the step is by itself: its singular values are near to 1.
     share /= min(weights.shape[1:]) ** 0.5
     length = weights.norm(dim=(1, 2), keepdim=True)
@@ -139,18 +143,19 @@ def turned(weights: Tensor, steps: Tensor, share: float) -> Tensor:
     return moved
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
+def orthogonal(matrices: Tensor, within: torch.dtype | None = None) -> Tensor:
     """Return matrices N x R x C with the same singular vectors and singular values near to 1.
 
     Five Newton-Schulz iterations bring what is above a thousandth of the norm to 0.7 to 1.2, and multiply
-    what is below by 500 at most; 0 stays 0.
+    what is below by 500 at most; 0 stays 0. They compute in the type `within`, if it is another one.
     """
     if matrices.shape[1] > matrices.shape[2]:
-        return orthogonal(matrices.mT).mT
+        return orthogonal(matrices.mT, within).mT
     a, b, c = COEFFICIENTS
     x = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    x = x.to(within or x.dtype)
     for _ in range(ITERATIONS):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    nearest: Tensor = x
+    nearest: Tensor = x.to(matrices.dtype)
     return nearest
