@@ -84,8 +84,8 @@ def seeds() -> str:
                 f"{accuracy.std():.2f}",
                 f"{low:.2f} to {high:.2f}",
                 f"{found['loss'].mean():.3f}",
-                ", ".join(f"{one:.0f}" for one in found["minutes"]),
-                ", ".join(commits if commits.nunique() > 1 else commits[:1]),
+                ", ".join(f"{one:.{0 if one >= 10 else 1}f}" for one in found["minutes"]),
+                ", ".join(commits if commits.nunique() > 1 else commits.iloc[:1]),
             )
         )
     head = (

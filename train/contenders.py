@@ -85,7 +85,7 @@ def bare_step(trainer: Trainer) -> Step:
     labels = trainer.labels[:batch]
 
     def step() -> int:
-        trainer.optimizer.zero_grad()  # first: CUDA graphs write into the same memory again
+        trainer.optimizer.zero_grad()  # before the forward, whose CUDA graph overwrites the gradients
         with autocast(trainer.device, trainer.params.precision):
             answers = trainer.forward(pictures)
         loss = F.cross_entropy(answers.float(), labels)

@@ -50,7 +50,7 @@ def computes_bfloat16(device: torch.device) -> bool:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return the mixed precision of a training step: "float32", or "bfloat16" where the device has it.
 
-    Weights, their changes, running statistics and the loss stay in float32 (Micikevicius et al. 2018).
+    Weights, running statistics and the loss stay in float32 (Micikevicius et al. 2018).
     """
     enabled = precision == "bfloat16" and computes_bfloat16(device)
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

@@ -32,8 +32,19 @@ def test_all_directions_get_nearly_the_same_length(rows: int, columns: int, seed
     assert (lengths[values > 0.05 * matrix.norm()] > 0.6).all()
 
 
-def test_no_gradient_is_no_step() -> None:
-    assert torch.equal(orthogonal(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_no_gradient_is_no_step(dtype: torch.dtype | None) -> None:
+    assert torch.equal(orthogonal(torch.zeros(2, 3, 4), dtype), torch.zeros(2, 3, 4))
+
+
+def test_in_bfloat16_directions_get_nearly_the_same_length_too() -> None:
+    matrix = torch.randn(1, 16, 64, generator=torch.Generator().manual_seed(5))
+    made = orthogonal(matrix, torch.bfloat16)
+    assert made.dtype == torch.float32
+    values = torch.linalg.svdvals(made[0])
+    assert (values > 0.6).all()
+    assert (values < 1.25).all()
+    assert torch.cosine_similarity(made.flatten(), orthogonal(matrix).flatten(), dim=0) > 0.999
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(16, 48), (48, 16), (24, 24)])
@@ -72,18 +83,24 @@ def kernels(shapes: list[tuple[int, int, int, int]]) -> list[nn.Parameter]:
 
 
 @pytest.mark.parametrize("nesterov", [True, False])
-@pytest.mark.parametrize(("few_calls", "nearness"), [(False, 1e-6), (True, 0.05)])  # the latter in bfloat16
-def test_many_kernels_turn_each_by_its_own_gradient(nesterov: bool, few_calls: bool, nearness: float) -> None:
+@pytest.mark.parametrize(
+    ("few_calls", "dtype", "nearness"),
+    [(False, None, 1e-4), (True, None, 1e-4), (True, torch.bfloat16, 0.05)],
+)
+def test_many_kernels_turn_each_by_its_own_gradient(
+    nesterov: bool, few_calls: bool, dtype: torch.dtype | None, nearness: float
+) -> None:
     """Of one shape, wide, narrow, and of as many rows: together as each alone."""
 
-    def steps(of: list[nn.Parameter], few_calls: bool) -> None:
+    def steps(of: list[nn.Parameter], few_calls: bool, dtype: torch.dtype | None = None) -> None:
         group = {"params": of, "turn": 1.0}
-        optimiser = Muon([group], few_calls, lr=0.1, momentum=0.9, nesterov=nesterov)
+        how = {"few_calls": few_calls, "dtype": dtype, "nesterov": nesterov}
+        optimiser = Muon([group], lr=0.1, momentum=0.9, **how)
         for _ in range(3):
             optimiser.step()
 
     before, together, alone = kernels(SHAPES), kernels(SHAPES), kernels(SHAPES)
-    steps(together, few_calls)
+    steps(together, few_calls, dtype)
     for one in alone:
         steps([one], False)
     for old, one, other in zip(before, together, alone, strict=True):
@@ -129,6 +146,29 @@ def test_all_other_weights_move_as_by_torchs_sgd() -> None:
     second.step()
     for (name, one), other in zip(muon.named_parameters(), plain.parameters(), strict=True):
         assert torch.equal(one, other) == (one.ndim != 4), name
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "native", "few_calls", "dtype"),
+    [
+        ("cpu", "bfloat16", True, False, None),
+        ("cuda", "bfloat16", True, True, torch.bfloat16),
+        ("cuda", "bfloat16", False, True, None),
+        ("cuda", "float32", True, True, None),
+    ],
+)
+def test_a_gpu_turns_all_kernels_in_few_calls_in_the_precision_of_the_recipe(
+    device: str,
+    precision: str,
+    native: bool,
+    few_calls: bool,
+    dtype: torch.dtype | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("train.loop.computes_bfloat16", lambda _: native)
+    made = optimizer(ResNet(11), tiny(muon_lr=0.02, precision=precision), torch.device(device))
+    assert isinstance(made, Muon)
+    assert (made.few_calls, made.dtype) == (few_calls, dtype)
 
 
 def test_at_the_peak_a_kernel_turns_by_muon_lr() -> None:
