@@ -83,7 +83,7 @@ class Muon(torch.optim.SGD):
         table = self._tables[kernels[0]]
         pairs = zip(table.matrices(kernels), table.matrices(steps), strict=True)
         moved = [turned(weights, wanted, share, self.dtype) for weights, wanted in pairs]
-        torch._foreach_copy_(kernels, table.kernels(moved))
+        torch._foreach_copy_([*kernels], table.kernels(moved))
 
     def _steps(self, kernels: list[nn.Parameter], momentum: float, nesterov: bool) -> Sequence[Tensor]:
         """Add the gradients to the momenta; return the steps of SGD at a rate of 1, not to be changed."""

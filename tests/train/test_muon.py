@@ -94,8 +94,8 @@ def test_many_kernels_turn_each_by_its_own_gradient(
 
     def steps(of: list[nn.Parameter], few_calls: bool, dtype: torch.dtype | None = None) -> None:
         group = {"params": of, "turn": 1.0}
-        how = {"few_calls": few_calls, "dtype": dtype, "nesterov": nesterov}
-        optimiser = Muon([group], lr=0.1, momentum=0.9, **how)
+        settings = {"lr": 0.1, "momentum": 0.9, "nesterov": nesterov}
+        optimiser = Muon([group], few_calls=few_calls, dtype=dtype, **settings)
         for _ in range(3):
             optimiser.step()
 
