@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from data.params import Train
 from data.pictures import SIDE
 from train.augment import MEAN, STD, colours_first
-from train.device import autocast, choose_device, computes_bfloat16, keep_large_blocks
+from train.device import autocast, choose_device, in_bfloat16, keep_large_blocks
 from train.epochs import LOOK_SECONDS
 from train.fit import split
 from train.loop import Trainer
@@ -173,8 +173,8 @@ def plain_loop(pipe: Connection, images: NDArray[np.uint8], labels: list[int], r
 
 def product(device: torch.device, recipe: Train) -> Step:
     """Return a square matrix product in the recipe's precision; it does 2 SQUARE^3 operations."""
-    half = recipe.precision == "bfloat16" and computes_bfloat16(device)
-    one = torch.randn(SQUARE, SQUARE, device=device, dtype=torch.bfloat16 if half else torch.float32)
+    dtype = torch.bfloat16 if in_bfloat16(device, recipe.precision) else torch.float32
+    one = torch.randn(SQUARE, SQUARE, device=device, dtype=dtype)
 
     def step() -> int:
         one @ one

@@ -47,13 +47,17 @@ def computes_bfloat16(device: torch.device) -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+def in_bfloat16(device: torch.device, precision: str) -> bool:
+    """Say whether a recipe's precision is "bfloat16" and the device has it."""
+    return precision == "bfloat16" and computes_bfloat16(device)
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return the mixed precision of a training step: "float32", or "bfloat16" where the device has it.
 
     Weights, running statistics and the loss stay in float32 (Micikevicius et al. 2018).
     """
-    enabled = precision == "bfloat16" and computes_bfloat16(device)
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(device, precision))
 
 
 def compiled(network: nn.Module, when: str, device: torch.device) -> nn.Module:

@@ -17,7 +17,7 @@ from data.errors import UserError
 from data.params import Train
 from data.pictures import SIDE
 from train.augment import Augment, Normalise
-from train.device import ORDER, autocast, cannot_compile, compiled, computes_bfloat16, seeded
+from train.device import ORDER, autocast, cannot_compile, compiled, in_bfloat16, seeded
 from train.distributed import ALONE, World
 from train.model import Model
 from train.muon import Muon
@@ -240,5 +240,5 @@ def optimizer(network: nn.Module, params: Train, device: torch.device) -> torch.
     if not params.muon_lr:
         return torch.optim.SGD(groups, **settings)
     # On a CPU, where they are a small part of the work, Muon's iterations stay in float32.
-    half = on_gpu and params.precision == "bfloat16" and computes_bfloat16(device)
+    half = on_gpu and in_bfloat16(device, params.precision)
     return Muon(groups, few_calls=on_gpu, dtype=torch.bfloat16 if half else None, **settings)

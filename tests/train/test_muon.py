@@ -165,7 +165,7 @@ def test_a_gpu_turns_all_kernels_in_few_calls_in_the_precision_of_the_recipe(
     dtype: torch.dtype | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("train.loop.computes_bfloat16", lambda _: native)
+    monkeypatch.setattr("train.device.computes_bfloat16", lambda _: native)
     made = optimizer(ResNet(11), tiny(muon_lr=0.02, precision=precision), torch.device(device))
     assert isinstance(made, Muon)
     assert (made.few_calls, made.dtype) == (few_calls, dtype)
