@@ -16,10 +16,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -48,16 +45,15 @@ def serve(
         )
     with disk_errors(HOME):
         HOME.mkdir(mode=0o700, exist_ok=True)
-    with _signals():
-        lock = studio.take(HOME)
-        if lock is None:
-            _say_where(port)
-            return
-        try:
-            process, started = _start(port, lock)
-        finally:
-            os.close(lock)  # the server has it now
-        _watch(process, started, detach)
+    lock = studio.take(HOME)
+    if lock is None:
+        _say_where(port)
+        return
+    try:
+        process, started = _start(port, lock)
+    finally:
+        os.close(lock)  # the server has it now
+    _watch(process, started, detach)
 
 
 def stop() -> None:
@@ -125,21 +121,3 @@ def _greet(started: Account, end: str) -> None:
     print(f"Label Studio {studio_env.release()} is running at {started.url}")
     print(f"log in as {started.username}; the password is {account.PASSWORD} in {ENV}")
     print(f"to stop it: {end}", flush=True)
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """End in order when the terminal is closed or `kill` asks for it: no server is left behind."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

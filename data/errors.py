@@ -1,8 +1,8 @@
 """What a user reads when something is wrong, and how a command ends.
 
 A stage ends with `run(main)`: a `UserError` becomes two lines and exit code 1, Ctrl-C one line and exit
-code 130, SIGTERM 143, a wrong option the usage and exit code 2. Anything else is a bug and keeps its
-traceback.
+code 130, SIGTERM 143, SIGHUP 129, a wrong option the usage and exit code 2. Anything else is a bug and
+keeps its traceback.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from types import FrameType
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import typer
 
@@ -22,6 +23,7 @@ from data.interrupt import GOES_ON
 P = ParamSpec("P")
 
 INTERRUPTED = 128 + 2  # what a shell reports for a command that SIGINT ended
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill`, a terminal that is closed
 
 
 class UserError(Exception):
@@ -54,13 +56,15 @@ def some(names: Sequence[str], most: int = 5) -> str:
 def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable[P, None]:
     """Wrap a command so that what a user can cause ends in two lines and not in a traceback.
 
-    `interrupted` is what Ctrl-C says, one of the sentences in `data.interrupt`.
+    `interrupted` is what Ctrl-C says, one of the sentences in `data.interrupt`. SIGTERM and SIGHUP end the
+    command with clean-up, where else they would leave what is half written.
     """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with _signals():
+                command(*args, **kwargs)
         except UserError as error:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
@@ -72,15 +76,36 @@ def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable
 
 
 def run(main: Callable[..., None], interrupted: str = GOES_ON) -> None:
-    """Run `main` as a command line made from its signature and docstring; SIGTERM ends it with clean-up."""
+    """Run `main` as a command line made from its signature and docstring."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(reported(main, interrupted))
-    before = signal.signal(signal.SIGTERM, _terminate)  # else it would leave what is half written
+    app()
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Let a signal that asks for the end bring it, whatever other exception is made of it on its way.
+
+    It may come while compiled code asks for an answer that it takes an exception for, as pandas does where
+    it asks whether a value can be iterated over: what comes out of there is some other error.
+    """
+    came = 0
+
+    def leave(number: int, _: FrameType | None = None) -> NoReturn:
+        nonlocal came
+        came = number
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in ENDS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, leave)
     try:
-        app()
+        yield
+    except Exception:
+        if came:
+            leave(came)
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(number: int, _: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from data import errors, files, interrupt
 from data.errors import UserError
 from tests.tiny import ROOT
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 def user_error() -> None:
@@ -86,16 +89,45 @@ def test_ctrl_c_before_a_command_has_begun_promises_nothing(tmp_path: Path) -> N
     assert done.stderr == "\ninterrupted\n"
 
 
-def test_sigterm_cleans_up_and_is_exit_code_143(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_cleans_up(
+    number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def main() -> None:
         with files.atomic(tmp_path / "p.csv") as part:
             part.write_text("half")
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
 
-    before = signal.getsignal(signal.SIGTERM)
-    assert run(main, monkeypatch) == 143
+    before = signal.getsignal(number)
+    assert run(main, monkeypatch) == code
     assert list(tmp_path.iterdir()) == []
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("made_of_it", [TypeError, UserError("p.csv: cannot be read", "make it anew.")])
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_stays_one_whatever_is_made_of_it(
+    number: signal.Signals,
+    code: int,
+    made_of_it: type[TypeError] | UserError,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main() -> None:
+        with suppress(BaseException):
+            signal.raise_signal(number)
+        raise made_of_it
+
+    assert run(main, monkeypatch) == code
+    assert capsys.readouterr().err == (f"{interrupt.GOES_ON}\n" if number == signal.SIGINT else "")
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run(lambda: signal.raise_signal(signal.SIGHUP), monkeypatch) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_wrong_option_is_exit_code_2(
