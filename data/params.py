@@ -82,6 +82,7 @@ class Train(_Group):
     )
     muon_lr: Rate = Field(description="a step of Muon at max_lr, as a share of the kernel's norm; 0 for SGD")
     label_smoothing: Share = Field(description="probability spread over all classes")
+    average_epochs: Rate = Field(description="last epochs whose weights are averaged; 0 for none")
     precision: Literal["float32", "bfloat16"] = Field(
         description="float32, or bfloat16 where the device has it"
     )
@@ -113,6 +114,9 @@ class Train(_Group):
             f"{self.epochs}, where final_lr is 0: nothing is learned after the fall": (
                 # But for rounding: a hundredth of a run is no waste.
                 not self.final_lr and self.rise_epochs + self.fall_epochs < 0.99 * self.epochs
+            ),
+            f"average_epochs is {self.average_epochs:g}; expected at most epochs, {self.epochs}": (
+                self.average_epochs > self.epochs
             ),
             f"progressive has {self.small_epochs} epochs; expected at most epochs, {self.epochs}": (
                 self.small_epochs > self.epochs

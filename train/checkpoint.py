@@ -1,8 +1,8 @@
 """Checkpoints: a run that was stopped goes on where it stopped, to the same weights bit for bit on the CPU.
 
-One safetensors file a checkpoint, in a folder that neither git nor DVC knows: weights, running statistics,
-momentum, the step, the losses of the epoch so far, and the epochs' results. There is no random state to save,
-since every random number is a function of the seed and the step (`train.device.seeded`).
+One safetensors file a checkpoint, in a folder that neither git nor DVC knows: weights, their mean, running
+statistics, momentum, the step, the losses of the epoch so far, and the epochs' results. There is no random
+state to save, since every random number is a function of the seed and the step (`train.device.seeded`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ KEPT = 2  # the latest, and the one before in case that the latest is damaged
 CODE = (
     "data/pictures.py",
     "train/augment.py",
+    "train/average.py",
     "train/checkpoint.py",
     "train/device.py",
     "train/distributed.py",
@@ -95,6 +96,7 @@ def write(trainer: Trainer, fingerprint: Fingerprint, story: Story) -> None:
     for parameter, state in trainer.optimizer.state.items():
         if (momentum := state.get("momentum_buffer")) is not None:
             tensors[f"momentum.{names[parameter]}"] = momentum
+    tensors |= {f"mean.{name}": mean for name, mean in trainer.average.mean.items()}
     tensors |= {"epoch.losses": trainer.losses, "epoch.correct": trainer.correct}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
     about = {"step": trainer.step, "fingerprint": asdict(fingerprint)} | asdict(story)
@@ -183,6 +185,12 @@ def _load(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
     for name, momentum in _under(tensors, "momentum."):
         like = torch.empty_like(parameters[name])  # in the memory format that the step goes on in
         trainer.optimizer.state[parameters[name]]["momentum_buffer"] = like.copy_(momentum)
+    means = dict(_under(tensors, "mean."))
+    trainer.average.mean = {
+        name: torch.empty_like(parameter).copy_(means[name])
+        for name, parameter in parameters.items()
+        if name in means
+    }
     trainer.losses.copy_(tensors["epoch.losses"])
     trainer.correct.copy_(tensors["epoch.correct"])
 

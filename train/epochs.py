@@ -133,6 +133,8 @@ class Run:
             "val_accuracy": None,
             "seconds": round(self._seconds(), 1),
         }
+        if trainer.step == trainer.total:
+            trainer.settle()
         if len(self.watched[0]):
             result = score(logits(trainer.model, self.watched[0], "validating"), self.watched[1])
             if not math.isfinite(result.loss):

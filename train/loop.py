@@ -7,6 +7,8 @@ that gets weights, momentum and step number of another one goes on as that one w
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NoReturn
 
 import torch
@@ -17,6 +19,7 @@ from data.errors import UserError
 from data.params import Train
 from data.pictures import SIDE
 from train.augment import Augment, Normalise
+from train.average import BATCHES, Average
 from train.device import ORDER, autocast, cannot_compile, compiled, in_bfloat16, seeded
 from train.distributed import ALONE, World
 from train.model import Model
@@ -69,6 +72,7 @@ class Trainer:
         self.schedule = Schedule(params, self.steps)
         self.total = min(params.max_steps or self.schedule.total, self.schedule.total)
         self.step = 0
+        self.average = Average(self.network, max(self.total - round(params.average_epochs * self.steps), 0))
         # Of the epoch's steps: this process' share of the batch's mean loss, and its right answers.
         self.losses = torch.zeros(self.steps, device=self.device)
         self.correct = torch.zeros(self.steps, device=self.device)
@@ -114,6 +118,23 @@ class Trainer:
         loss, correct = self.update(pictures, self.labels[rows[share]], len(rows))
         self.losses[within], self.correct[within] = loss, correct
         self.step += 1
+        self.average.take(self.step)
+
+    def settle(self) -> None:
+        """After the last step, put the mean of the last epochs' weights into the network if there is one."""
+        if self.average.mean:
+            with autocast(self.device, self.params.precision):
+                self.average.put(islice(self._views(), BATCHES))
+
+    def _views(self) -> Iterator[Tensor]:
+        """Yield the whole batches, N x 3 x S x S, that an epoch after the schedule would have.
+
+        Every process sees all of them: their networks stay alike.
+        """
+        epoch, size = self.params.epochs, self.size((self.total - 1) // self.steps)
+        for number in range(len(self.images) // self.params.batch):
+            rows = self._rows(epoch)[number * self.params.batch :][: self.params.batch]
+            yield self._augment(self.images, rows, self.schedule.total + number, epoch, size)
 
     def update(self, pictures: Tensor, labels: Tensor, batch: int) -> tuple[Tensor, Tensor]:
         """Move the weights by this process' share, N x 3 x S x S, of a batch of so many pictures.

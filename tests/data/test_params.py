@@ -33,7 +33,7 @@ WRONG = {
     "misspelt where nothing is near": (
         change("cutout: 0", "xyz: 0"),
         "recipes.quick.train.xyz is not a parameter",
-        "known are: batch, bn_momentum",
+        "known are: average_epochs, batch, bn_momentum",
     ),
     "misspelt group": (
         change("annotate:", "anotate:"),
@@ -98,6 +98,11 @@ WRONG = {
     "epochs in which nothing is learned": (
         change("epochs: 9\n", "epochs: 20\n"),
         "recipes.quick.train.rise_epochs + fall_epochs is 9; expected epochs, 20, where final_lr is 0",
+        "comments",
+    ),
+    "a mean over more epochs than there are": (
+        change("average_epochs: 0.0", "average_epochs: 10"),
+        "recipes.quick.train.average_epochs is 10; expected at most epochs, 9",
         "comments",
     ),
     "more small epochs than epochs": (

@@ -37,6 +37,7 @@ def make(few: Pictures, muon_lr: float = 0.0) -> Trainer:
         progressive=[{"epochs": 2, "size": 8}],
         rise_epochs=1.0,
         fall_epochs=2.0,
+        average_epochs=1.75,
     )
     return Trainer(recipe, *as_tensors(few))
 
@@ -67,8 +68,12 @@ def test_a_run_that_stopped_anywhere_ends_in_the_same_weights(
     assert checkpoint.resume(resumed, MINE) == Story([{"epoch": 1, "loss": 0.5}], seconds=2.5)
     assert resumed.step == stop
     run(resumed, resumed.total - stop)
-    for name, tensor in state(trainer).items():
-        assert torch.equal(tensor, state(resumed)[name]), name
+    for settled in (False, True):
+        if settled:
+            trainer.settle()
+            resumed.settle()
+        for name, tensor in state(trainer).items():
+            assert torch.equal(tensor, state(resumed)[name]), name
     assert resumed.totals() == trainer.totals()
 
 

@@ -143,7 +143,12 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
         distributed.launch(3, "train.fit")
 
 
-LONG = TINY | {"epochs": 40, "fall_epochs": 39.0, "progressive": [{"epochs": 40, "size": 8}]}
+LONG = TINY | {
+    "epochs": 40,
+    "fall_epochs": 39.0,
+    "progressive": [{"epochs": 40, "size": 8}],
+    "average_epochs": 20.0,
+}
 
 
 def children(parent: int) -> list[int]:

@@ -35,7 +35,12 @@ def stop_after_epoch(epoch: int, by: signal.Signals) -> tuple[int, str]:
     return process.returncode, errors
 
 
-LONG = TINY | {"epochs": 20, "fall_epochs": 19.0, "progressive": [{"epochs": 20, "size": 8}]}
+LONG = TINY | {
+    "epochs": 20,
+    "fall_epochs": 19.0,
+    "progressive": [{"epochs": 20, "size": 8}],
+    "average_epochs": 10.0,
+}
 
 
 def forget() -> None:

@@ -50,9 +50,13 @@ def test_ctrl_c_while_pytorch_is_imported_is_one_line(workspace: Path, seconds: 
 
 @pytest.mark.parametrize(
     ("changes", "threads"),
-    [  # as `quick`, as `best` with colours
+    [  # as `quick`, as `best`
         ({}, "1"),
-        ({"muon_lr": 0.02, "precision": "bfloat16", "colour_jitter": 0.4, "cutout": 12}, "2"),
+        (
+            {"muon_lr": 0.02, "precision": "bfloat16", "colour_jitter": 0.4, "cutout": 12}
+            | {"average_epochs": 2.0},
+            "2",
+        ),
     ],
 )
 def test_twice_gives_the_same_bytes(

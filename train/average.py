@@ -1,0 +1,45 @@
+"""The mean of a run's last weights, in place of the very last ones.
+
+Polyak and Juditsky 1992; Izmailov et al. 2018, *Averaging Weights Leads to Wider Optima and Better
+Generalization*, who take one set of weights an epoch; here it is that of every step. At a learning rate that
+does not fall to zero the weights go round a minimum, and their mean lies nearer to it than any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+
+BATCHES = 100  # that batch norm's statistics of the mean weights are taken from
+
+
+class Average:
+    """The mean of a network's weights after each step from one on; `mean` is empty before that."""
+
+    def __init__(self, network: nn.Module, after: int) -> None:
+        """Take the network, and the number of steps after which the weights are those of before."""
+        self._network, self._after = network, after
+        self.mean: dict[str, Tensor] = {}  # by the parameters' names
+
+    @torch.no_grad()
+    def take(self, step: int) -> None:
+        """Take the weights after a step, counted from 1, into the mean; nothing is read from the device."""
+        if step <= self._after:
+            return
+        weights = {name: weight.detach() for name, weight in self._network.named_parameters()}
+        if not self.mean:
+            self.mean = {name: weight.clone() for name, weight in weights.items()}
+        else:
+            torch._foreach_lerp_([*self.mean.values()], [*weights.values()], 1 / (step - self._after))
+
+    @torch.no_grad()
+    def put(self, batches: Iterable[Tensor]) -> None:
+        """Give the network its mean weights, and batch norm the mean statistics of these batches with them.
+
+        The running statistics are those of the last weights, one after another, and would not do.
+        """
+        torch._foreach_copy_([*self._network.parameters()], [*self.mean.values()])
+        update_bn(batches, self._network)
