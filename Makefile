@@ -23,6 +23,9 @@ env: .venv/ready ## make the environment, or renew it
 	@$(PYTHON) -c '$(SUPPORTED)' || { \
 		echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); expected Python 3.10 to 3.13" >&2; \
 		echo "hint: make PYTHON=python3.12 repro" >&2; exit 1; }
+	@test ! -L .venv || { \
+		echo "error: .venv is a link, and what it leads to would be emptied; expected a folder or nothing" >&2; \
+		echo "hint: rm .venv" >&2; exit 1; }
 	@echo "making .venv: 6 GB with PyTorch, a few minutes"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'

@@ -87,13 +87,17 @@ def _signals() -> Iterator[None]:
     """Let a signal that asks for the end bring it, whatever other exception is made of it on its way.
 
     It may come while compiled code asks for an answer that it takes an exception for, as pandas does where
-    it asks whether a value can be iterated over: what comes out of there is some other error.
+    it asks whether a value can be iterated over: what comes out of there is some other error. So after a
+    signal no error is shown, whichever it is.
     """
     came = 0
 
     def leave(number: int, _: FrameType | None = None) -> NoReturn:
         nonlocal came
         came = number
+        # A terminal that is closed sends several, and the second would end the clean-up.
+        for more in ENDS[1:] if number != signal.SIGINT else ():
+            signal.signal(more, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
     before = {number: signal.getsignal(number) for number in ENDS}

@@ -13,15 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-BATCHES = 100  # that batch norm's statistics of the mean weights are taken from
+# The most that batch norm's statistics are taken from: a tenth of one batch's error is left.
+BATCHES = 100
 
 
 class Average:
-    """The mean of a network's weights after each step from one on; `mean` is empty before that."""
+    """The mean of a network's weights after each of its steps but the first ones."""
 
     def __init__(self, network: nn.Module, after: int) -> None:
-        """Take the network, and the number of steps after which the weights are those of before."""
+        """Take the network, and how many first steps to leave out: until then `mean` is empty."""
         self._network, self._after = network, after
+        self._weights = dict(network.named_parameters())
         self.mean: dict[str, Tensor] = {}  # by the parameters' names
 
     @torch.no_grad()
@@ -29,11 +31,10 @@ class Average:
         """Take the weights after a step, counted from 1, into the mean; nothing is read from the device."""
         if step <= self._after:
             return
-        weights = {name: weight.detach() for name, weight in self._network.named_parameters()}
         if not self.mean:
-            self.mean = {name: weight.clone() for name, weight in weights.items()}
+            self.mean = {name: weight.detach().clone() for name, weight in self._weights.items()}
         else:
-            torch._foreach_lerp_([*self.mean.values()], [*weights.values()], 1 / (step - self._after))
+            torch._foreach_lerp_([*self.mean.values()], [*self._weights.values()], 1 / (step - self._after))
 
     @torch.no_grad()
     def put(self, batches: Iterable[Tensor]) -> None:
@@ -41,5 +42,5 @@ class Average:
 
         The running statistics are those of the last weights, one after another, and would not do.
         """
-        torch._foreach_copy_([*self._network.parameters()], [*self.mean.values()])
+        torch._foreach_copy_([*self._weights.values()], [*self.mean.values()])
         update_bn(batches, self._network)

@@ -116,9 +116,16 @@ class Run:
         trainer, last = self.trainer, self.trainer.step - 1
         epoch = last // trainer.steps
         loss, accuracy = trainer.totals()
-        if len(self.watched[0]):  # looking at them takes a while, and a cluster kills what does not stop soon
+        settles = trainer.step == trainer.total and trainer.average.mean
+        if settles or len(self.watched[0]):  # they take a while, and a cluster kills what is slow to stop
             self._save()
             self._obey(stop)
+        if settles:
+            print(
+                f"taking the mean of the weights of the last {trainer.params.average_epochs:g} epochs",
+                flush=True,
+            )
+            trainer.settle()
         if not trainer.world.first:
             self._save()
             return
@@ -133,8 +140,6 @@ class Run:
             "val_accuracy": None,
             "seconds": round(self._seconds(), 1),
         }
-        if trainer.step == trainer.total:
-            trainer.settle()
         if len(self.watched[0]):
             result = score(logits(trainer.model, self.watched[0], "validating"), self.watched[1])
             if not math.isfinite(result.loss):

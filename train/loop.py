@@ -1,7 +1,7 @@
 """The training loop: steps over a set that lies on the device, with nothing between one step and the next.
 
 Whatever is random is a function of the seed and the step, and the learning rate of the step alone: a trainer
-that gets weights, momentum and step number of another one goes on as that one would have.
+that gets weights, their mean, momentum and step number of another one goes on as that one would have.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Trainer:
         self.schedule = Schedule(params, self.steps)
         self.total = min(params.max_steps or self.schedule.total, self.schedule.total)
         self.step = 0
-        self.average = Average(self.network, max(self.total - round(params.average_epochs * self.steps), 0))
+        self.average = Average(
+            self.network, max(self.total - math.ceil(params.average_epochs * self.steps), 0)
+        )
         # Of the epoch's steps: this process' share of the batch's mean loss, and its right answers.
         self.losses = torch.zeros(self.steps, device=self.device)
         self.correct = torch.zeros(self.steps, device=self.device)
@@ -129,7 +131,7 @@ class Trainer:
     def _views(self) -> Iterator[Tensor]:
         """Yield the whole batches, N x 3 x S x S, that an epoch after the schedule would have.
 
-        Every process sees all of them: their networks stay alike.
+        They are of the size of the last step's. Every process sees all of them: their networks stay alike.
         """
         epoch, size = self.params.epochs, self.size((self.total - 1) // self.steps)
         for number in range(len(self.images) // self.params.batch):

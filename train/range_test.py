@@ -41,6 +41,7 @@ def climbing(train: Train, count: int, max_lr: float, steps: int, size: int) -> 
         update={
             "start_lr": 0.0,
             "max_lr": max_lr,
+            "average_epochs": 0.0,
             "muon_lr": train.muon_lr * max_lr / train.max_lr,  # as in training, at each learning rate
             "rise_epochs": steps / math.ceil(count / train.batch),
             "fall_epochs": 0.0,

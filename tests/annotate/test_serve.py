@@ -168,6 +168,7 @@ def test_a_token_that_was_changed_is_named_and_not_shown(second: Folder) -> None
     [
         (signal.SIGINT, 0, "Label Studio has stopped; its data stay in .label-studio/"),
         (signal.SIGTERM, 143, ""),  # as `kill` and a supervisor end it
+        (signal.SIGHUP, 129, ""),  # as a terminal that is closed does
     ],
 )
 def test_in_the_foreground_a_signal_stops_both(second: Folder, number: int, code: int, last: str) -> None:

@@ -122,6 +122,24 @@ def test_a_signal_stays_one_whatever_is_made_of_it(
     assert capsys.readouterr().err == (f"{interrupt.GOES_ON}\n" if number == signal.SIGINT else "")
 
 
+@pytest.mark.parametrize(("number", "code"), SIGNALS[1:])
+def test_a_second_signal_does_not_end_the_clean_up(
+    number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleaned: list[bool] = []
+
+    def main() -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+            cleaned.append(True)
+
+    assert run(main, monkeypatch) == code
+    assert cleaned
+
+
 def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
