@@ -108,17 +108,17 @@ class Train(_Group):
     def _fits_together(self) -> Train:
         problems = {
             f"depth is {self.depth}; expected 9 n + 2, as 11, 20, 29, 38, 47, 56, 110": (self.depth - 2) % 9,
-            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected at most epochs, "
-            f"{self.epochs}": self.rise_epochs + self.fall_epochs > self.epochs,
-            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected epochs, "
-            f"{self.epochs}, where final_lr is 0: nothing is learned after the fall": (
+            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected at most "
+            f"{self.epochs}, as epochs says": self.rise_epochs + self.fall_epochs > self.epochs,
+            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected "
+            f"{self.epochs}, as epochs says, where final_lr is 0: nothing is learned after the fall": (
                 # But for rounding: a hundredth of a run is no waste.
                 not self.final_lr and self.rise_epochs + self.fall_epochs < 0.99 * self.epochs
             ),
-            f"average_epochs is {self.average_epochs:g}; expected at most epochs, {self.epochs}": (
+            f"average_epochs is {self.average_epochs:g}; expected at most {self.epochs}, as epochs says": (
                 self.average_epochs > self.epochs
             ),
-            f"progressive has {self.small_epochs} epochs; expected at most epochs, {self.epochs}": (
+            f"progressive has {self.small_epochs} epochs; expected at most {self.epochs}, as epochs says": (
                 self.small_epochs > self.epochs
             ),
             f"shift is {self.shift:g}, shift_by pixel; expected whole pixels, or subpixel": (
@@ -259,9 +259,8 @@ def _explain(path: Path, raw: Any, error: ValidationError) -> UserError:
         return UserError(f"{path}: {name} is not a parameter", nearest(str(place[-1]), group.model_fields))
     if problem["type"] == "value_error":
         dot = "." if name else ""
-        return UserError(
-            f"{path}: {name}{dot}{problem['ctx']['error']}", "the comments in the file give units."
-        )
+        said = f"{path}: {name}{dot}{problem['ctx']['error']}"
+        return UserError(said, "the comments in the file say what each parameter is.")
     field = group.model_fields.get(str(place[-1])) if place else None
     description = (field and field.description) or "see the comments in the file"
     if problem["type"] == "missing":

@@ -147,10 +147,10 @@ class Run:
                 trainer.diverged(last)
             row |= {"val_loss": round(result.loss, 4), "val_accuracy": round(result.accuracy, 4)}
         self.history.append(row)
-        print(line(row, trainer.params.epochs), flush=True)
         write_curves(self.history, self.curves, self.timing)
         self.before, self.started = 0.0, time.monotonic()
         self._save()
+        print(line(row, trainer.params.epochs), flush=True)  # nothing is lost where nobody can read it
 
     def _share(self, steps: int) -> float:
         """Return how much of the whole work so many steps are, in per cent."""

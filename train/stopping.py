@@ -1,17 +1,22 @@
-"""Stopping in good order: Ctrl-C, or SIGTERM as a cluster sends it, ends a run after its present step."""
+"""Stopping in good order: what asks for the end of a run gets it after the present step.
+
+That is Ctrl-C, SIGTERM as a cluster sends it, or SIGHUP as a terminal that is closed and a connection that
+is lost do.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
+from data.errors import ENDS
 from data.interrupt import GOES_ON
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
@@ -21,7 +26,7 @@ class Stop:
     asked: int = 0  # the signal's number
 
     def obey(self, asked: int) -> None:
-        """End the process if a signal asks for it: exit code 130 after Ctrl-C, 143 after SIGTERM."""
+        """End the process if a signal asks for it: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
         if asked == signal.SIGINT:
             raise KeyboardInterrupt
         if asked:
@@ -34,11 +39,14 @@ class Stop:
 def stoppable(patient: bool = False) -> Iterator[Stop]:
     """Note the first signal instead of dying of it; a second one acts at once, as it always does.
 
-    `patient` ignores it, too: torchrun passes on what each of its processes may have got already.
-    Python raises KeyboardInterrupt wherever it is, even where exceptions are swallowed, as in a finaliser.
+    `patient` ignores it, too: torchrun passes on what each of its processes may have got already. So does
+    whatever was stopped by SIGHUP, which both the terminal and its shell send. What is ignored already, as
+    under nohup, stays ignored. Python raises KeyboardInterrupt wherever it is, even where exceptions are
+    swallowed, as in a finaliser.
     """
     stop = Stop()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    found = {number: signal.getsignal(number) for number in ENDS}
+    before = {number: handler for number, handler in found.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -46,14 +54,28 @@ def stoppable(patient: bool = False) -> Iterator[Stop]:
 
     def note(number: int, _: FrameType | None) -> None:
         stop.asked = number
-        if not patient:
+        more = "" if patient or number == signal.SIGHUP else "; once more to stop at once"
+        with suppress(OSError):
+            print(f"\nstopping after this step{more}", file=sys.stderr, flush=True)
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
+            _let_go()
+        elif not patient:
             restore()
-        more = "" if patient else "; once more to stop at once"
-        print(f"\nstopping after this step{more}", file=sys.stderr, flush=True)
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield stop
     finally:
         restore()
+
+
+def _let_go() -> None:
+    """Write nowhere what a terminal, or who read a pipe on it, takes no more of; a file goes on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        with suppress(OSError):  # it may never have been open
+            if not stat.S_ISREG(os.fstat(stream).st_mode):
+                os.dup2(nowhere, stream)
+    os.close(nowhere)

@@ -92,22 +92,22 @@ WRONG = {
     ),
     "a cycle longer than the run": (
         change("fall_epochs: 6.75", "fall_epochs: 8"),
-        "recipes.quick.train.rise_epochs + fall_epochs is 10.25; expected at most epochs, 9",
+        "recipes.quick.train.rise_epochs + fall_epochs is 10.25; expected at most 9, as epochs says",
         "comments",
     ),
     "epochs in which nothing is learned": (
         change("epochs: 9\n", "epochs: 20\n"),
-        "recipes.quick.train.rise_epochs + fall_epochs is 9; expected epochs, 20, where final_lr is 0",
+        "recipes.quick.train.rise_epochs + fall_epochs is 9; expected 20, as epochs says, where final_lr",
         "comments",
     ),
     "a mean over more epochs than there are": (
         change("average_epochs: 0.0", "average_epochs: 10"),
-        "recipes.quick.train.average_epochs is 10; expected at most epochs, 9",
+        "recipes.quick.train.average_epochs is 10; expected at most 9, as epochs says",
         "comments",
     ),
     "more small epochs than epochs": (
         change("- epochs: 7", "- epochs: 10"),
-        "recipes.quick.train.progressive has 10 epochs; expected at most epochs, 9",
+        "recipes.quick.train.progressive has 10 epochs; expected at most 9, as epochs says",
         "comments",
     ),
     "a peak that is none": (

@@ -251,7 +251,7 @@ def test_the_first_process_of_another_machine_says_what_is_wrong_there(
     assert bool(errors) == speaks
 
 
-@pytest.mark.parametrize(("by", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(
     workspace: Path, by: signal.Signals, code: int
 ) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tiny import TINY, Stage, start, weights, write_params
+from tests.tiny import ROOT, TINY, Stage, start, weights, write_params
 from train import checkpoint, epochs, fit
 
 # The stage with a checkpoint after every step that it looks at, which is every one.
@@ -76,7 +79,10 @@ def limit_file_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
-@pytest.mark.parametrize(("by", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("by", "code"),
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
 def test_stopped_in_mid_training_and_started_again_it_ends_in_the_same_weights(
     stage: Stage, workspace: Path, by: signal.Signals, code: int
 ) -> None:
@@ -100,6 +106,36 @@ def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, works
     process.kill()
     process.communicate()
     goes_on_to(stage, unstopped)
+
+
+# The stage that looks at the loss at every step, so that a step's results show at once.
+LOOKS = """
+from data.errors import run
+from train import epochs, fit
+epochs.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
+run(fit.main)
+"""
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_terminal_that_is_closed_stops_it_with_a_checkpoint_after_the_present_step(
+    workspace: Path, again: bool
+) -> None:
+    write_params(workspace, **TINY | {"depth": 56, "progressive": [], "batch": 1})  # seconds an epoch
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(sys.executable, [sys.executable, "-c", LOOKS], os.environ | {"PYTHONPATH": str(ROOT)})
+    said = b""
+    while b"epoch 1/5" not in said:
+        said += os.read(terminal, 1000)
+    os.close(terminal)  # the kernel sends SIGHUP, and whatever is written from now on fails
+    if again:
+        os.kill(child, signal.SIGHUP)  # as the shell does
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    (step,) = saved()
+    assert 0 < step < 64, "in the first epoch"
+    assert not list(checkpoint.FOLDER.glob(".*.part"))
 
 
 # The stage, where looking at the watched pictures takes long enough to be killed in.

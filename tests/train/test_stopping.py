@@ -28,6 +28,16 @@ def test_a_signal_is_noted_and_obeyed_when_it_suits(
     assert (GOES_ON in capsys.readouterr().err) == (number == signal.SIGTERM)
 
 
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_second_ctrl_c_acts_at_once() -> None:
     with stoppable():
         signal.raise_signal(signal.SIGINT)
