@@ -11,7 +11,7 @@ import functools
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from types import FrameType
 from typing import NoReturn, ParamSpec
@@ -69,7 +69,8 @@ def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            print(interrupted, file=sys.stderr)
+            with suppress(OSError):  # the reader of it may have got the signal, too
+                print(interrupted, file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
 
     return wrapped

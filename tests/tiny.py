@@ -68,7 +68,10 @@ def untrained(depth: int = 11) -> Model:
 
 
 def start(
-    *command: str, environment: Mapping[str, str] | None = None, new_session: bool = False
+    *command: str,
+    environment: Mapping[str, str] | None = None,
+    new_session: bool = False,
+    stdin: int | None = None,
 ) -> subprocess.Popen[str]:
     """Start Python with a command in the current folder, `-m train.fit` if none is given.
 
@@ -77,6 +80,7 @@ def start(
     return subprocess.Popen(
         [sys.executable, *(command or ("-m", "train.fit"))],
         env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -23,7 +24,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from data.errors import UserError
+from data.errors import ENDS, UserError
 from train.device import choose_device
 
 # What gloo and NCCL say when a process at the other end of a connection is gone.
@@ -109,8 +110,11 @@ def launch(devices: int | str, module: str) -> bool:
     # The processes share the processor's cores; torchrun would give each of them a single thread.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(torch.get_num_threads() // count, 1)))
     print(f"{count} processes, started by torchrun", flush=True)
+    # It would end the processes by a signal that is ignored, as SIGHUP is under nohup.
+    heard = [end.name for end in (*ENDS, signal.SIGQUIT) if signal.getsignal(end) != signal.SIG_IGN]
+    options = ["--standalone", "--nproc-per-node", str(count), "--signals-to-handle", ",".join(heard)]
     with _quiet_torchrun() as torchrun:
-        torchrun.run(torchrun.parse_args(["--standalone", "--nproc-per-node", str(count), "-m", module]))
+        torchrun.run(torchrun.parse_args([*options, "-m", module]))
     return True
 
 

@@ -105,11 +105,12 @@ class Run:
                 continue
             loss, accuracy = trainer.totals()
             note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
-            task.advance(self._share(trainer.step) - self._share(shown), note)
-            looked, shown = now, trainer.step
             if save or asked:
                 self._save()
             stop.obey(asked)
+            # After the checkpoint: who stops a run may have closed what is written to.
+            task.advance(self._share(trainer.step) - self._share(shown), note)
+            looked, shown = now, trainer.step
 
     def _finish(self, stop: Stop) -> None:
         """Record an epoch that is over."""
@@ -150,7 +151,7 @@ class Run:
         write_curves(self.history, self.curves, self.timing)
         self.before, self.started = 0.0, time.monotonic()
         self._save()
-        print(line(row, trainer.params.epochs), flush=True)  # nothing is lost where nobody can read it
+        print(line(row, trainer.params.epochs), flush=True)
 
     def _share(self, steps: int) -> float:
         """Return how much of the whole work so many steps are, in per cent."""

@@ -7,8 +7,8 @@ is lost do.
 from __future__ import annotations
 
 import os
+import select
 import signal
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,45 +37,44 @@ class Stop:
 
 @contextmanager
 def stoppable(patient: bool = False) -> Iterator[Stop]:
-    """Note the first signal instead of dying of it; a second one acts at once, as it always does.
+    """Note the first signal instead of dying of it; a second Ctrl-C or SIGTERM acts at once, as always.
 
-    `patient` ignores it, too: torchrun passes on what each of its processes may have got already. So does
-    whatever was stopped by SIGHUP, which both the terminal and its shell send. What is ignored already, as
-    under nohup, stays ignored. Python raises KeyboardInterrupt wherever it is, even where exceptions are
-    swallowed, as in a finaliser.
+    `patient` ignores it, too: torchrun passes on what each of its processes may have got already. SIGHUP
+    never acts at once, since the terminal, its shell and the system all send one. What is ignored already,
+    as SIGHUP under nohup, stays ignored. Python raises KeyboardInterrupt wherever it is, even where
+    exceptions are swallowed, as in a finaliser.
     """
     stop = Stop()
     found = {number: signal.getsignal(number) for number in ENDS}
     before = {number: handler for number, handler in found.items() if handler != signal.SIG_IGN}
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
     def note(number: int, _: FrameType | None) -> None:
-        stop.asked = number
+        stop.asked = stop.asked or number
         more = "" if patient or number == signal.SIGHUP else "; once more to stop at once"
         with suppress(OSError):
             print(f"\nstopping after this step{more}", file=sys.stderr, flush=True)
         if number == signal.SIGHUP:
-            signal.signal(number, signal.SIG_IGN)
             _let_go()
         elif not patient:
-            restore()
+            for other in before.keys() - {signal.SIGHUP}:
+                signal.signal(other, before[other])
 
     for number in before:
         signal.signal(number, note)
     try:
         yield stop
     finally:
-        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _let_go() -> None:
-    """Write nowhere what a terminal, or who read a pipe on it, takes no more of; a file goes on."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        with suppress(OSError):  # it may never have been open
-            if not stat.S_ISREG(os.fstat(stream).st_mode):
-                os.dup2(nowhere, stream)
-    os.close(nowhere)
+    """Write nowhere what would go to a terminal that is gone, or into a pipe that nobody reads any more."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        lost = select.poll()
+        for stream in (1, 2):
+            lost.register(stream, 0)  # whatever is asked for, it tells of errors
+        for stream, _ in lost.poll(0):
+            os.dup2(nowhere, stream)
+        os.close(nowhere)

@@ -265,3 +265,19 @@ def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(
     assert "stopping after this step" in errors
     assert list(checkpoint.FOLDER.glob("*-*.safetensors"))
     assert not list(checkpoint.FOLDER.glob(".*.part"))
+
+
+def test_under_nohup_it_goes_on_when_the_terminal_is_closed(workspace: Path) -> None:
+    write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0, "devices": 2})
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; the run inherits it
+    try:
+        run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    os.killpg(run.pid, signal.SIGHUP)
+    assert any(line.startswith("epoch 9/") for line in run.stdout)
+    os.killpg(run.pid, signal.SIGTERM)
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 143, errors

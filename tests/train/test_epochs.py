@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import resource
 import signal
+import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -108,34 +111,54 @@ def test_killed_within_an_epoch_it_goes_on_within_that_epoch(stage: Stage, works
     goes_on_to(stage, unstopped)
 
 
-# The stage that looks at the loss at every step, so that a step's results show at once.
+# The stage that looks at the loss at every step, and shows it.
 LOOKS = """
+from data import progress
 from data.errors import run
 from train import epochs, fit
 epochs.LOOK_SECONDS = {"cpu": -1.0, "cuda": -1.0}
+progress.PIPE_SECONDS = -1.0
 run(fit.main)
 """
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_a_terminal_that_is_closed_stops_it_with_a_checkpoint_after_the_present_step(
-    workspace: Path, again: bool
-) -> None:
+def test_a_terminal_that_is_closed_stops_it_with_a_checkpoint_after_the_present_step(workspace: Path) -> None:
     write_params(workspace, **TINY | {"depth": 56, "progressive": [], "batch": 1})  # seconds an epoch
-    child, terminal = pty.fork()
-    if not child:
-        os.execve(sys.executable, [sys.executable, "-c", LOOKS], os.environ | {"PYTHONPATH": str(ROOT)})
+    ours, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOOKS],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "TTY_COMPATIBLE": "1"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(terminal)
     said = b""
     while b"epoch 1/5" not in said:
-        said += os.read(terminal, 1000)
-    os.close(terminal)  # the kernel sends SIGHUP, and whatever is written from now on fails
-    if again:
-        os.kill(child, signal.SIGHUP)  # as the shell does
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 129
+        said += os.read(ours, 1000)
+    os.close(ours)  # the kernel sends SIGHUP, and whatever is written from now on fails
+    assert process.wait(timeout=60) == 129
     (step,) = saved()
     assert 0 < step < 64, "in the first epoch"
     assert not list(checkpoint.FOLDER.glob(".*.part"))
+
+
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_stopped_after_the_reader_of_what_it_says_it_still_writes_a_checkpoint(
+    workspace: Path, by: signal.Signals, code: int
+) -> None:
+    write_params(workspace, **TINY | {"depth": 56, "progressive": [], "batch": 1})  # seconds an epoch
+    process = start("-c", LOOKS)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert any("epoch 1/5" in said for said in process.stdout)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(by)
+    assert process.wait(timeout=60) == code
+    assert 0 < max(saved()) < 64, "in the first epoch"
 
 
 # The stage, where looking at the watched pictures takes long enough to be killed in.
