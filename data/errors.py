@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from types import FrameType
-from typing import NoReturn, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
 import typer
 
 from data.interrupt import GOES_ON
 
 P = ParamSpec("P")
+Handlers = dict[signal.Signals, Any]  # as signal.getsignal gives them
 
 INTERRUPTED = 128 + 2  # what a shell reports for a command that SIGINT ended
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill`, a terminal that is closed
@@ -101,16 +102,28 @@ def _signals() -> Iterator[None]:
             signal.signal(more, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    before = {number: signal.getsignal(number) for number in ENDS}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, leave)
+    with handled(heard(), by=leave):
+        try:
+            yield
+        except Exception:
+            if came:
+                leave(came)
+            raise
+
+
+def heard(signals: Iterable[signal.Signals] = ENDS) -> Handlers:
+    """Return how these signals are handled now, without those that are ignored, as SIGHUP is under nohup."""
+    found = {number: signal.getsignal(number) for number in signals}
+    return {number: handler for number, handler in found.items() if handler != signal.SIG_IGN}
+
+
+@contextmanager
+def handled(before: Handlers, by: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle signals by this function within a block, and after it as `heard` said."""
+    for number in before:
+        signal.signal(number, by)
     try:
         yield
-    except Exception:
-        if came:
-            leave(came)
-        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

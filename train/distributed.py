@@ -24,7 +24,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from data.errors import ENDS, UserError
+from data.errors import ENDS, UserError, heard
 from train.device import choose_device
 
 # What gloo and NCCL say when a process at the other end of a connection is gone.
@@ -111,8 +111,8 @@ def launch(devices: int | str, module: str) -> bool:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(torch.get_num_threads() // count, 1)))
     print(f"{count} processes, started by torchrun", flush=True)
     # It would end the processes by a signal that is ignored, as SIGHUP is under nohup.
-    heard = [end.name for end in (*ENDS, signal.SIGQUIT) if signal.getsignal(end) != signal.SIG_IGN]
-    options = ["--standalone", "--nproc-per-node", str(count), "--signals-to-handle", ",".join(heard)]
+    signals = ",".join(number.name for number in heard((*ENDS, signal.SIGQUIT)))
+    options = ["--standalone", "--nproc-per-node", str(count), "--signals-to-handle", signals]
     with _quiet_torchrun() as torchrun:
         torchrun.run(torchrun.parse_args([*options, "-m", module]))
     return True

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
-from data.errors import ENDS
+from data.errors import handled, heard
 from data.interrupt import GOES_ON
 
 
@@ -45,8 +45,7 @@ def stoppable(patient: bool = False) -> Iterator[Stop]:
     exceptions are swallowed, as in a finaliser.
     """
     stop = Stop()
-    found = {number: signal.getsignal(number) for number in ENDS}
-    before = {number: handler for number, handler in found.items() if handler != signal.SIG_IGN}
+    before = heard()
 
     def note(number: int, _: FrameType | None) -> None:
         stop.asked = stop.asked or number
@@ -59,13 +58,8 @@ def stoppable(patient: bool = False) -> Iterator[Stop]:
             for other in before.keys() - {signal.SIGHUP}:
                 signal.signal(other, before[other])
 
-    for number in before:
-        signal.signal(number, note)
-    try:
+    with handled(before, by=note):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _let_go() -> None:
