@@ -89,15 +89,20 @@ class Story:
 def write(trainer: Trainer, fingerprint: Fingerprint, story: Story) -> None:
     """Save where the trainer stands and how it came there; keep the latest two.
 
-    Raises `UserError` if the disk is full or cannot be written to; the checkpoints before are kept.
+    All processes call this, and the first one writes. Raises `UserError` if the disk is full or cannot be
+    written to; the checkpoints before are kept.
     """
+    # Of all processes: how many there will be after a stop is not known.
+    sums = {"losses": trainer.world.sum(trainer.losses), "correct": trainer.world.sum(trainer.correct)}
+    if not trainer.world.first:
+        return
     names: dict[Tensor, str] = {parameter: name for name, parameter in trainer.network.named_parameters()}
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
     for parameter, state in trainer.optimizer.state.items():
         if (momentum := state.get("momentum_buffer")) is not None:
             tensors[f"momentum.{names[parameter]}"] = momentum
     tensors |= {f"mean.{name}": mean for name, mean in trainer.average.mean.items()}
-    tensors |= {"epoch.losses": trainer.losses, "epoch.correct": trainer.correct}
+    tensors |= {f"epoch.{name}": tensor for name, tensor in sums.items()}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
     about = {"step": trainer.step, "fingerprint": asdict(fingerprint)} | asdict(story)
     about["sha256"] = _checksum(about, tensors)
@@ -191,8 +196,9 @@ def _load(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
         for name, parameter in parameters.items()
         if name in means
     }
-    trainer.losses.copy_(tensors["epoch.losses"])
-    trainer.correct.copy_(tensors["epoch.correct"])
+    if trainer.world.first:  # the others' part is in it
+        trainer.losses.copy_(tensors["epoch.losses"])
+        trainer.correct.copy_(tensors["epoch.correct"])
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> Iterator[tuple[str, Tensor]]:

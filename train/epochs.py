@@ -162,8 +162,7 @@ class Run:
         return self.before + time.monotonic() - self.started
 
     def _save(self) -> None:
-        if self.trainer.world.first:
-            checkpoint.write(self.trainer, self.fingerprint, Story(self.history, self._seconds()))
+        checkpoint.write(self.trainer, self.fingerprint, Story(self.history, self._seconds()))
         self.trainer.world.agree([0])  # nobody goes before it is written
         self.saved = time.monotonic()
 

@@ -75,7 +75,8 @@ class Trainer:
         self.average = Average(
             self.network, max(self.total - math.ceil(params.average_epochs * self.steps), 0)
         )
-        # Of the epoch's steps: this process' share of the batch's mean loss, and its right answers.
+        # Of the epoch's steps: this process' share of the batch's mean loss, and its right answers. Of those
+        # before a stop the first process has all.
         self.losses = torch.zeros(self.steps, device=self.device)
         self.correct = torch.zeros(self.steps, device=self.device)
         self._augment = Augment(params, Normalise.of(params.normalise, images))

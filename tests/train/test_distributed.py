@@ -97,6 +97,46 @@ def test_two_processes_train_as_one_that_normalises_the_halves_apart(
     assert torch.equal(first["totals"], second["totals"])
 
 
+# Goes three steps into an epoch and writes a checkpoint, or goes on from that, and tells loss and accuracy.
+STOPPED = """
+import json
+from pathlib import Path
+from safetensors.torch import load_file
+from tests.tiny import tiny
+from train import checkpoint
+from train.checkpoint import Fingerprint, Story
+from train.distributed import joined
+from train.loop import Trainer
+with joined() as world:
+    few = load_file("few.safetensors")
+    trainer = Trainer(tiny(), few["images"], few["labels"], world)
+    run = Fingerprint("recipe", "data", "code", "cpu")
+    checkpoint.resume(trainer, run)
+    while trainer.step < 3:
+        trainer.take_step()
+    Path(f"totals-{world.size}-{world.rank}.json").write_text(json.dumps(trainer.totals()))
+    checkpoint.write(trainer, run, Story([]))
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 2)])
+def test_loss_and_accuracy_of_an_epoch_outlast_a_stop_whatever_the_number_of_processes(
+    few: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, labels = as_tensors(few)
+    save_file({"images": images, "labels": labels}, "few.safetensors")
+    Path("worker.py").write_text(STOPPED)
+    told = []
+    for size in (before, after):
+        run = torchrun("worker.py") if size == 2 else start("worker.py")
+        said, errors = run.communicate(timeout=300)
+        assert run.returncode == 0, errors
+        told += [Path(f"totals-{size}-{rank}.json").read_text() for rank in range(size)]
+    assert "going on after step 3" in said
+    assert len(set(told)) == 1
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_the_shares_of_a_batch_are_all_of_it_once(size: int) -> None:
     for count in (7, 16, 23):
