@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import torch
 from torch import nn
 
 from data.errors import UserError
-from tests.tiny import TINY, Stage, tiny, write_params
+from data.interrupt import STARTS_AGAIN
+from tests.tiny import TINY, Stage, start, tiny, write_params
 from train import bench, checkpoint
 from train.bench import Memory, Settings
 from train.contenders import SQUARE, loop_step, multiply_adds
@@ -70,6 +73,34 @@ def test_a_process_that_dies_is_named() -> None:
     ):
         pipe.send(8)
         pipe.recv()
+
+
+def test_what_cannot_be_measured_is_named(stage: Stage, workspace: Path) -> None:
+    write_params(workspace, **TINY)
+    done = stage("train.bench", "--batch", "6000")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --batch is 6000; expected at most the 64 train pictures\nhint: ")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
+def test_ctrl_c_ends_all_processes_with_one_line(workspace: Path) -> None:
+    """A terminal sends it to all; those that have just begun are still importing."""
+    write_params(workspace, **TINY)
+    run = start("-m", "train.bench", "--batch", "16", new_session=True)
+    others = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+    while run.poll() is None and not any("spawn_main" in told(pid) for pid in others.read_text().split()):
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGINT)
+    said, errors = run.communicate(timeout=60)
+    assert (run.returncode, said) == (130, "")
+    assert errors == f"{STARTS_AGAIN}\n"
+
+
+def told(pid: str) -> str:
+    """Return a process' command line, nothing if it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 @pytest.mark.parametrize(
