@@ -99,4 +99,7 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
     deep = np.asarray(image, dtype=np.int64)
     if deep.min() < 0 or deep.max() > 65535:
         raise ValueError(f"grey values from {deep.min()} to {deep.max()}; expected 0 to 65535")
-    return Image.fromarray((deep // 257).astype(np.uint8)).convert("RGB")
+    shallow = (deep // 257).astype(np.uint8)
+    if (clear := image.info.get("transparency")) is not None:
+        shallow[deep == clear] = 255
+    return Image.fromarray(shallow).convert("RGB")

@@ -66,14 +66,15 @@ def about_tasks(network: Model, device: torch.device) -> Answered:
 def about() -> About:
     """Return what other stages say of the run. Raises `UserError` for a file that is wrong."""
     chosen = params.load()
-    run = _numbers(RUN, "train", ("epochs", "full_size_epochs"))
+    run = _numbers(RUN, "train", ("epochs", "steps", "full_size_epochs"))
+    most = chosen.chosen.train.max_steps
     labels = _numbers(LABEL_METRICS, "labels", ("pictures", "labelled"))
     return About(
         recipe=chosen.recipe,
         watch_test=chosen.chosen.train.watch_test,
         smoothing=chosen.chosen.train.label_smoothing,
         epochs=int(run["epochs"]),
-        cut_short=chosen.chosen.train.max_steps,
+        cut_short=most if run["steps"] == most else 0,
         full_size_epochs=float(run["full_size_epochs"]),
         curves=labelled.read_table(CURVES, "train"),
         pictures=int(labels["pictures"]),

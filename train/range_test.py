@@ -21,6 +21,7 @@ import typer
 from data import params
 from data.errors import UserError, run
 from data.files import write_csv
+from data.interrupt import STARTS_AGAIN
 from data.params import SmallEpochs, Train
 from data.progress import progress
 from train import figures
@@ -111,9 +112,11 @@ def main(
     print(f"{FOLDER}/curve.csv, curve.png: {len(curve)} steps up to a learning rate of {last:.3f}")
     if falls:
         print(f"max_lr {rate:.2f}: there the accuracy is best, before it falls (Smith 2017, section 3.3)")
+    elif len(curve) < steps:
+        print(f"the loss blew up at {last:.3f}, before much was learned: repeat with a smaller --max-lr")
     else:
         print(f"the accuracy does not fall up to {last:.3f}: repeat with a larger --max-lr")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)

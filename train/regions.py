@@ -101,7 +101,7 @@ def _table(path: Path) -> pd.DataFrame:
         warnings.simplefilter("error", ParserWarning)
         return pd.read_csv(
             path,
-            dtype={"picture": str},
+            dtype=dict.fromkeys(("picture", *KEPT), str),  # a label may be called 007
             keep_default_na=False,
             na_values=[""],
             index_col=False,

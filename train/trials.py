@@ -83,8 +83,8 @@ def interval_of_mean(results: pd.Series[float]) -> tuple[float, float]:
 
     By Student's t distribution, which takes the results to be normally distributed.
     """
-    low, high = stats.t.interval(0.95, len(results) - 1, results.mean(), stats.sem(results))
-    return float(low), float(high)
+    half = float(stats.t.ppf(0.975, len(results) - 1) * stats.sem(results))
+    return float(results.mean()) - half, float(results.mean()) + half
 
 
 def summary(rows: list[dict[str, Any]]) -> str:

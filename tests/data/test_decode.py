@@ -50,6 +50,8 @@ def test_a_photograph_is_turned_as_it_is_shown(tmp_path: Path) -> None:
 
 
 DEEP = np.array([[0, 257], [65534, 65535]], dtype=np.uint16)
+CLEAR = Image.fromarray(DEEP)
+CLEAR.info["transparency"] = 0  # this grey is transparent
 CASES = {
     "grey.png": (Image.new("L", (2, 2), 128), (128, 128, 128)),
     "cmyk.jpg": (Image.new("CMYK", (2, 2), (0, 0, 0, 0)), (255, 255, 255)),
@@ -59,6 +61,7 @@ CASES = {
     "black.bmp": (Image.new("1", (2, 2), 1), (255, 255, 255)),
     "deep.png": (Image.fromarray(DEEP), (0, 0, 0)),
     "deep.tiff": (Image.fromarray(DEEP), (0, 0, 0)),
+    "deep-clear.png": (CLEAR, (255, 255, 255)),
     "long.tiff": (Image.fromarray(DEEP.astype(np.int32)), (0, 0, 0)),
 }
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from data.errors import UserError
 from data.pictures import CLASSES, Pictures
-from tests.tiny import Stage
+from tests.tiny import Stage, write_params
 from tests.train.reported import label, prepare
 from train import evaluate, labelled, model
 
@@ -67,6 +67,12 @@ def test_classes_that_the_network_does_not_know_are_counted_and_left_out(trained
     evaluate.main()
     metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
     assert (metrics["pictures"], metrics["other_classes"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("max_steps", "cut_short"), [(0, 0), (4, 4), (100, 0)])
+def test_a_run_is_cut_short_if_it_ended_by_max_steps(trained: Path, max_steps: int, cut_short: int) -> None:
+    write_params(trained, max_steps=max_steps)
+    assert evaluate.about().cut_short == cut_short  # its training took 4 steps
 
 
 OTHERS = [labelled.LABELS, evaluate.LABEL_METRICS, evaluate.CURVES, evaluate.RUN]

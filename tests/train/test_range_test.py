@@ -31,8 +31,9 @@ def test_it_writes_a_curve_and_a_picture_and_says_what_it_found(stage: Stage, wo
     assert "train/range_test/curve.csv, curve.png: " in done.stdout
     curve = pd.read_csv(range_test.FOLDER / "curve.csv")
     rate, falls = suggestion(curve)
-    last = f"max_lr {rate:.2f}: there" if falls else f"does not fall up to {curve['lr'].iloc[-1]:.3f}"
-    assert last in done.stdout
+    last = curve["lr"].iloc[-1]
+    unless = f"does not fall up to {last:.3f}" if len(curve) == 60 else f"blew up at {last:.3f}"
+    assert (f"max_lr {rate:.2f}: there" if falls else unless) in done.stdout
     assert curve["lr"].is_monotonic_increasing
     assert 0 < len(curve) <= 60
     with Image.open(range_test.FOLDER / "curve.png") as picture:
@@ -44,6 +45,8 @@ def test_a_loss_that_blows_up_ends_the_test(stage: Stage, workspace: Path) -> No
     done = stage("train.range_test", "--steps", "60", "--max-lr", "1e20", "--size", "8")
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(range_test.FOLDER / "curve.csv")) < 60
+    assert "the loss blew up at " in done.stdout
+    assert "repeat with a smaller --max-lr" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def test_a_table_as_the_labels_have_it(tmp_path: Path) -> None:
         "x": 1.0, "y": 4.0, "width": 29.0, "height": 28.0, "rotation": 0.0,
     }  # fmt: skip
     assert (second.row, second.picture) == (2, "007")
+    path.write_text(HEAD + "a,1,01,007,1,4,9,8,0\nb,,,,0,0,1,1,\n")  # names that look like numbers
+    assert [regions.read(path)[0].about[name] for name in regions.KEPT] == ["1", "01", "007"]
     path.write_text("y,x,height,width,picture,colour\n1,2,3,4,a.png,red\n")
     assert regions.read(path)[0].about == {"x": 2.0, "y": 1.0, "width": 4.0, "height": 3.0}
 
