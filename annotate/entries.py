@@ -21,7 +21,7 @@ def read_export(path: Path = EXPORT) -> list[Any]:
     try:
         with readable(path, hint):
             entries = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error})", hint) from None
     if not isinstance(entries, list):
         raise UserError(f"{path}: expected a list of labelled pictures", hint)

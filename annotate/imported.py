@@ -81,6 +81,9 @@ def read(
             f"{path}: no label in it fits our pictures and scheme",
             "the list above says why; are its pictures in annotate/tasks.json, its classes in the scheme?",
         )
+    people = len({one.annotator for one in found.annotations})
+    if people > 1:
+        print(f"{people} annotators in it become one there, the token's: their agreement is lost")
     said: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in found.annotations:
         result = to_result(one, scheme, found.sizes[one.picture])

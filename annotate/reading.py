@@ -94,6 +94,9 @@ class _Reader:
             said = [str(one) for one in told.pop((region, control.name), [])]
             if isinstance(control, Choices):
                 said = self._known(control, said, where)
+            elif control.kind == "rating" and said and not (len(said) == 1 and said[0].isdecimal()):
+                self.problem("malformed", f"{where}{control.name}: {', '.join(said)}; expected a number")
+                said = []
             if said:
                 answers[control.name] = JOINED.join(said)
         return answers
@@ -125,10 +128,7 @@ class _Reader:
         return tuple(boxes)
 
     def _box(self, region: str, control: Boxes, part: dict[str, Any], attributes: dict[str, str]) -> Box:
-        labels = part["value"].get("rectanglelabels")
-        label = labels[0] if isinstance(labels, list) and labels else None
-        if label not in control.options:
-            raise UnfitError("unknown class", f"{label!r} is not in the scheme; left out")
+        label = self._label(region, control, part["value"].get("rectanglelabels"))
         if self.size is None:
             raise UnfitError("no picture", f"{label}: cannot be placed; left out")
         if part.get("image_rotation"):
@@ -144,6 +144,19 @@ class _Reader:
         if box.rotation:
             self.problem("rotated", f"{region}: {label}: by {box.rotation:g} degrees")
         return box
+
+    def _label(self, region: str, control: Boxes, said: Any) -> str:
+        """Return the one label of a box that the scheme has; none and several are unfit."""
+        given = said if isinstance(said, list) and said else [None]
+        known = [option for option in control.options if option in given]
+        if len(known) > 1:
+            raise UnfitError("two choices", f"{', '.join(known)}; left out")
+        if not known:
+            raise UnfitError("unknown class", f"{given[0]!r} is not in the scheme; left out")
+        for one in given:
+            if one not in known:
+                self.problem("unknown class", f"{region}: {one!r} is not in the scheme")
+        return known[0]
 
     def _check_class(self, given: str | None, boxes: tuple[Box, ...]) -> None:
         told = {"unknown class", "two choices"} & {problem.kind for problem in self.problems}

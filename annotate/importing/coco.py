@@ -6,18 +6,17 @@ out.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from annotate.boxes import Size
-from annotate.importing.values import Labelled, NotReadableError, Read, Region, words
+from annotate.importing.values import CLASS, Labelled, NotReadableError, Read, Region, words
 from annotate.records import Problem
 from annotate.scheme import JOINED
 
 # What records are found by, in each part; other tools also write texts there, or leave it out.
 NUMBERED = {"images": ("id",), "annotations": ("image_id", "category_id"), "categories": ("id",)}
 NUMBERS = (int, str, float, type(None))
-CLASS = "class"  # an addition of ours: what the whole picture shows
 
 
 def is_coco(content: Any) -> bool:
@@ -33,6 +32,10 @@ def read(content: dict[str, Any]) -> Read:
             raise NotReadableError(f"{part} is no list of records")
         if not all(isinstance(one.get(key), NUMBERS) for one in found for key in NUMBERED[part]):
             raise NotReadableError(f"a record of {part} has a list or a record for a number")
+    for part in ("images", "categories"):
+        for number, often in Counter(one.get("id") for one in content[part]).items():
+            if often > 1:
+                raise NotReadableError(f"{often} records of {part} have the id {number}")
     names = {one.get("id"): str(one.get("name")) for one in content["categories"]}
     files = {one.get("id"): str(one.get("file_name")) for one in content["images"]}
     regions: dict[Any, list[Region]] = defaultdict(list)

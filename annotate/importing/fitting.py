@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from annotate.boxes import Size, UnfitError, cut_off, measure, place
-from annotate.importing.values import Labelled, Region, Words
+from annotate.boxes import Size, UnfitError, cut_off, finite, measure, place
+from annotate.importing.values import CLASS, Labelled, Region, Words
 from annotate.records import Annotation, Box, Problem
 from annotate.scheme import JOINED, Boxes, Choices, Note, Scheme
 from annotate.tasks import Task
@@ -25,9 +25,12 @@ def fit(
     if said.size not in {None, size}:
         fitter.problem("picture changed", f"labelled at {said.size}, is {size}; its boxes are left out")
         said = Labelled(said.picture, (), said.answers)
-    answers = fitter.answers(said.answers, scheme.about_picture, "")
-    boxes = tuple(fitter.boxes(said.regions))
     asked = scheme.picture_class
+    told = dict(said.answers)
+    if asked and CLASS in told and all(_plain(one.name) != CLASS for one in scheme.about_picture):
+        told[asked.name] = told.pop(CLASS)
+    answers = fitter.answers(told, scheme.about_picture, "")
+    boxes = tuple(fitter.boxes(said.regions))
     label = answers.pop(asked.name, None) if asked else None
     if not (label or answers or boxes):
         if not fitter.problems:
@@ -113,6 +116,8 @@ class _Fitter:
         if region.label is not None:
             return self._spelt(region.label), region.attributes
         labels = self.scheme.box_labels
+        if not labels:
+            raise UnfitError("unknown class", "the scheme has no boxes; left out")
         controls = [one.name for one in self.scheme.controls if isinstance(one, Boxes)]
         asked = {_plain(one.name) for one in self.scheme.about_box}
         for name in (*controls, *LABEL_NAMES):
@@ -141,8 +146,7 @@ class _Fitter:
 
 def _scaled(value: Any, whole: int) -> Any:
     """Return a number in per cent; anything else stays, to be refused with its name."""
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    return value * 100 / whole if real else value
+    return value * 100 / whole if finite(value) else value
 
 
 def _plain(name: str) -> str:

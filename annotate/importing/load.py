@@ -74,7 +74,7 @@ def _content(path: Path) -> Any:
         return via.read_csv(text)
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotReadableError(f"neither JSON ({error}) nor VIA's CSV") from None
     if coco.is_coco(content):
         return coco.read(content)
@@ -117,8 +117,9 @@ def _fitted(content: Read, finder: Finder, scheme: Scheme) -> Loaded:
     found: list[Annotation] = []
     problems = list(content.problems)
     sizes: dict[str, Size] = {}
+    tasks = finder.find_all(said.picture for said in content.pictures)
     for said in content.pictures:
-        task = finder.find(said.picture)
+        task = tasks[said.picture]
         if isinstance(task, str):
             problems.append(Problem(said.picture, "not ours", f"{task}; {len(said.regions)} boxes left out"))
             continue
@@ -140,8 +141,10 @@ def _label_studio(tasks: list[dict[str, Any]], finder: Finder, scheme: Scheme) -
     sizes: dict[str, Size] = {}
     raw = [task for task in tasks if "image_id" not in task]
     kept = [{"drafts": [], **task} for task in tasks if "image_id" in task]  # by annotate.export
-    for entry in [*tidy(raw), *kept]:
-        task = finder.find(entry["image_id"])
+    entries = [*tidy(raw), *kept]
+    ours = finder.find_all(entry["image_id"] for entry in entries)
+    for entry in entries:
+        task = ours[entry["image_id"]]
         if isinstance(task, str):
             count = len(entry["annotations"])
             problems.append(Problem(entry["image_id"], "not ours", f"{task}; {count} annotations left out"))

@@ -17,6 +17,7 @@ from data.folders import Problem, pictures_in, reason
 from data.progress import track
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an upload
+DATED = re.compile(r"^[0-9]{8}-")  # what may be that, or a day
 
 
 class Finder:
@@ -50,13 +51,31 @@ class Finder:
                 problems.append(Problem(str(path), reason(error)))
                 continue
             task = self._by_id.get(f"picture-{sha[:DIGITS]}") or self._by_sha.get(sha)
-            self._add(path.relative_to(folder).as_posix(), task)
+            self._add((folder.resolve() / path.relative_to(folder)).as_posix(), task)
         for one in problems:
             print(f"not looked at: {one}")
 
     def _add(self, name: str, task: Task | None) -> None:
         for key in _keys(name):
             self._names[key].add(task.image_id if task else "")
+
+    def find_all(self, names: Iterable[str]) -> dict[str, Task | str]:
+        """Return by name what `find` does for all the names in a file, which cannot all mean one picture.
+
+        Where several lead to one by what they end in, as a/1.jpg and b/1.jpg do, that one counts whose
+        folders are the picture's, too.
+        """
+        found = {name: self.find(name) for name in names}
+        meant: dict[str, set[str]] = defaultdict(set)
+        for name, task in found.items():
+            if isinstance(task, Task):
+                meant[task.image_id].add(_without_upload(name))
+        for name, task in found.items():
+            if isinstance(task, Task):
+                many = len(meant[task.image_id])
+                if many > 1 and _plain(name) not in self._names:
+                    found[name] = f"{many} names in the file end as the picture's does"
+        return found
 
     def find(self, name: str) -> Task | str:
         """Return the task of a picture, or why there is none; the longest part of a name decides."""
@@ -78,9 +97,19 @@ def _keys(name: str) -> Iterable[str]:
         yield str(PurePosixPath(end).with_suffix(""))
 
 
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
+
+
+def _without_upload(name: str) -> str:
+    """Return a name without what Label Studio puts before it, so that two uploads of a picture are alike."""
+    folders, slash, last = _plain(name).rpartition("/")
+    return folders + slash + (last if DATED.match(last) else UPLOADED.sub("", last))
+
+
 def _spellings(name: str) -> Iterable[str]:
     """Return how our side may write a name: without folders, hashes and URLs, in the end without suffix."""
-    plain = unicodedata.normalize("NFC", name.strip().replace("\\", "/"))
+    plain = _plain(name)
     for whole in dict.fromkeys((plain, unicodedata.normalize("NFC", unquote(plain.rpartition("?d=")[2])))):
         parts = whole.split("/")
         for start in range(len(parts)):

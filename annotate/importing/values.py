@@ -9,6 +9,8 @@ from typing import Any
 from annotate.boxes import Size
 from annotate.records import Problem
 
+CLASS = "class"  # of the whole picture, whatever the scheme calls that question; in COCO an addition of ours
+
 Words = Mapping[str, tuple[str, ...]]  # answers by question, by the file's names for both
 
 

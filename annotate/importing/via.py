@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -58,7 +59,7 @@ def read_json(content: Any) -> Read:
         ]
         regions = tuple(_regions(name, parts, problems))
         pictures.append(Labelled(name, regions, _answers(one.get("file_attributes"))))
-    return Read("VGG Image Annotator, JSON", tuple(pictures), tuple(problems))
+    return Read("VGG Image Annotator, JSON", _of_one_name(pictures, problems), tuple(problems))
 
 
 def _pictures(content: Any) -> list[Any]:
@@ -88,7 +89,7 @@ def read_csv(text: str) -> Read:
         Labelled(key[0], tuple(_regions(key[0], parts, problems)), _answers(about[key]))
         for key, parts in shapes.items()
     ]
-    return Read("VGG Image Annotator, CSV", tuple(pictures), tuple(problems))
+    return Read("VGG Image Annotator, CSV", _of_one_name(pictures, problems), tuple(problems))
 
 
 def _row(
@@ -110,6 +111,16 @@ def _row(
     parts = shapes.setdefault(key, [])
     if shape or (row["region_count"] or "0").strip() not in {"0", ""}:
         parts.append((shape, said))
+
+
+def _of_one_name(pictures: list[Labelled], problems: list[Problem]) -> tuple[Labelled, ...]:
+    """Leave out pictures that have one name and differ in size: which of them is ours cannot be told."""
+    often = Counter(one.picture for one in pictures)
+    for one in pictures:
+        if often[one.picture] > 1:
+            what = f"{often[one.picture]} pictures of that name; {len(one.regions)} boxes left out"
+            problems.append(Problem(one.picture, "not ours", what))
+    return tuple(one for one in pictures if often[one.picture] == 1)
 
 
 def _cell(text: str | None) -> Any:

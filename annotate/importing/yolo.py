@@ -13,8 +13,10 @@ from ruamel.yaml.error import YAMLError
 
 from annotate.importing.values import Labelled, NotReadableError, Read, Region
 from annotate.records import Problem
+from data.files import readable
 
 NAMES = ("classes.txt", "data.yaml")
+UNREADABLE = "make it readable, or leave it out of the folder."
 
 
 def is_yolo(folder: Path) -> bool:
@@ -28,11 +30,13 @@ def read(folder: Path) -> Read:
     home = folder / "labels" if (folder / "labels").is_dir() else folder
     pictures, problems = [], []
     for path in sorted(home.rglob("*.txt")):
-        if path.name in NAMES:
+        if path.name in NAMES or not path.is_file():
             continue
         name = path.relative_to(home).with_suffix("").as_posix()
         regions = []
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        with readable(path, UNREADABLE):
+            text = path.read_text(encoding="utf-8", errors="replace")
+        for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
                 found = _region(line.split(), classes)
                 if isinstance(found, Region):
@@ -46,9 +50,11 @@ def read(folder: Path) -> Read:
 def _classes(folder: Path) -> dict[int, str]:
     path = next(folder / name for name in NAMES if (folder / name).is_file())
     try:
+        with readable(path, UNREADABLE):
+            text = path.read_text(encoding="utf-8")
         if path.suffix == ".txt":
-            return dict(enumerate(path.read_text(encoding="utf-8").splitlines()))
-        names = YAML(typ="safe").load(path.read_text(encoding="utf-8"))["names"]
+            return dict(enumerate(text.splitlines()))
+        names = YAML(typ="safe").load(text)["names"]
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
         return {int(number): str(name) for number, name in pairs}
     except (UnicodeDecodeError, YAMLError, LookupError, TypeError, ValueError) as error:

@@ -32,7 +32,7 @@ from annotate.tidy import tidy
 from annotate.yolo import write_yolo
 from data.errors import UserError
 from data.pictures import CLASSES
-from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, choice, picture, reply
+from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, annotation, choice, entry, picture, reply
 from tests.annotate.builders import PEOPLE as ATTRIBUTES
 from tests.annotate.test_formats import boxes, near, pictures
 from tests.tiny import ROOT
@@ -226,7 +226,7 @@ def test_annotations_of_coco_that_cannot_be_used(mark: dict[str, Any], says: str
 
 
 def test_lines_of_yolo_that_cannot_be_used(room: Path) -> None:
-    (room / "labels").mkdir()
+    (room / "labels/folder.txt").mkdir(parents=True)
     (room / "data.yaml").write_text("names:\n  0: cat\n  1: dog\n")
     (room / "labels/a.txt").write_text("1 0.5 0.5 0.2 0.2\n2 .5 .5 .1 .1\n0 .1 .1 .2 .2 .3 .3\nx 0 0 0 0\n\n")
     content = yolo.read(room)
@@ -302,6 +302,9 @@ COCO = """{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 3,
             COCO.replace('"category_id": 3', '"category_id": {}'),
             "a record of annotations has a list or a record",
         ),
+        ("a.json", COCO.replace('"a.png"}', '"a.png"}, {"id": 1}'), "2 records of images have the id 1"),
+        ("a.json", COCO.replace('"cat"}', '"cat"}, {"id": 3}'), "2 records of categories have the id 3"),
+        ("a.json", "[" * 100_000, "neither JSON"),
         ("a.json", '{"images": 1, "annotations": [], "categories": []}', "images is no list of records"),
         ("a.csv", "filename,region_shape_attributes\n", "no column file_size, file_attributes"),
         ("a.csv", "what,ever\n1,2\n", "neither JSON"),
@@ -361,6 +364,78 @@ def test_names_that_several_pictures_have(room: Path) -> None:
     assert Finder(tasks[1:], Path("own")).find("one/a.png") == "the picture is not in tasks.json"
     with pytest.raises(UserError, match="no such folder"):
         Finder(tasks, Path("nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["cam1/a.png", "cam2/a.png"], ["cam1/a.png"]),  # the folder is called cam1
+        (["cam2/a.png", "cam3/a.png"], []),
+        (["cam2/a.png"], ["cam2/a.png"]),  # a folder may have got another name
+        (["a.png", "a.jpg"], ["a.png"]),
+        (["20240101-a.png", "20240102-a.png"], []),  # days
+        (["0a1b2c3d-a.png", "0a1b2c3e-a.png"], ["0a1b2c3d-a.png", "0a1b2c3e-a.png"]),  # uploaded twice
+    ],
+)
+def test_names_in_a_file_that_cannot_all_mean_one_picture(
+    room: Path, names: list[str], found: list[str]
+) -> None:
+    task = own_picture("cam1/a.png")
+    told = Finder([task], Path("own/cam1")).find_all(names)
+    assert [name for name in names if told[name] == task] == found
+    why = {task for name, task in told.items() if name not in found}
+    assert why <= {"2 names in the file end as the picture's does"}
+
+
+def test_a_box_of_another_folder_is_not_given_to_a_picture_of_the_same_name(room: Path) -> None:
+    task = own_picture("cam1/a.png")
+    images = [{"id": number, "file_name": f"cam{number}/a.png"} for number in (1, 2)]
+    marks = [{"image_id": one, "category_id": one, "bbox": [1, 2, 9, 8]} for one in (1, 2)]
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "truck"}]
+    Path("coco.json").write_text(
+        json.dumps({"images": images, "annotations": marks, "categories": categories})
+    )
+    loaded = load(Path("coco.json"), [task], DEFAULT, Path("own/cam1"))
+    assert [box.label for one in loaded.annotations for box in one.boxes] == ["cat"]
+    assert told(loaded) == [("not ours", "2 names in the file end as the picture's does; 1 boxes left out")]
+
+
+def test_pictures_of_one_name_and_two_sizes_are_left_out(own: dict[str, Task]) -> None:
+    head, *rows = VIA.read_text().splitlines()
+    row = next(row for row in rows if "IMG (12)" in row)
+    Path("two.csv").write_text("\n".join([head, *rows, row.replace(",-1,", ",7,", 1)]))
+    whole, two = (load(path, list(own.values()), PEOPLE, Path("own")) for path in (VIA, Path("two.csv")))
+    lost = {one.picture for one in whole.annotations} - {one.picture for one in two.annotations}
+    assert lost == {own["IMG (12)"].image_id}
+    assert ("not ours", "2 pictures of that name; 1 boxes left out") in told(two)
+
+
+def test_the_class_in_coco_is_that_of_the_picture_whatever_the_scheme_calls_it(
+    own: dict[str, Task],
+) -> None:
+    scheme = replace(DEFAULT, controls=tuple(replace(one, name=f"my {one.name}") for one in DEFAULT.controls))
+    said = Labelled("a", (), {"class": ("cat",)})
+    annotation, problems = fit(said, own["broken"], scheme, (200, 150), "somebody")
+    assert annotation is not None
+    assert (annotation.label, problems) == ("cat", [])
+
+
+def test_boxes_have_no_label_in_a_scheme_without_any(own: dict[str, Task]) -> None:
+    scheme = replace(DEFAULT, controls=tuple(one for one in DEFAULT.controls if isinstance(one, Choices)))
+    said = Labelled("a", (Region(None, 1, 2, 3, 4, {"type": ("cat",)}),), {"class": ("cat",)})
+    annotation, problems = fit(said, own["broken"], scheme, (200, 150), "somebody")
+    assert annotation is not None
+    assert annotation.boxes == ()
+    assert [one.what for one in problems] == ["r1: the scheme has no boxes; left out"]
+
+
+def test_several_annotators_of_a_file_become_one_and_that_is_said(
+    room: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = [annotation(choice("cat"), annotator=f"annotator-{number}") for number in (1, 2)]
+    Path("kept.json").write_text(json.dumps([entry("a", *both)]))
+    bring(Path("kept.json"), [picture("a")], DEFAULT, None)
+    assert "2 annotators in it become one there, the token's" in capsys.readouterr().out
 
 
 def test_files_in_the_folder_that_cannot_be_read_are_named(

@@ -61,6 +61,8 @@ def test_a_class_and_a_box() -> None:
         ([choice("cat"), {**PLAIN, "type": "polygonlabels"}], "malformed", "'polygonlabels'", "cat", 0),
         ([choice("cat"), labelled([])], "unknown class", "None", "cat", 0),
         ([choice("cat"), labelled([["x"]])], "unknown class", "x", "cat", 0),
+        ([choice("cat"), labelled(["cat", "dog"])], "two choices", "r2: cat, dog; left out", "cat", 0),
+        ([choice("cat"), labelled(["unicorn", "cat"])], "unknown class", "r2: 'unicorn' is not", "cat", 1),
     ],
 )
 def test_each_kind_of_oddity_is_named_and_the_rest_is_kept(
@@ -107,6 +109,9 @@ def test_seconds(seconds: Any, kept: float | None) -> None:
     assert found[0].seconds == kept
 
 
+STARS = {**choice(name="label", region="r2"), "type": "rating", "value": {"rating": 4}}
+
+
 def person(*attributes: dict[str, Any]) -> tuple[dict[str, str], list[Problem]]:
     result = (rectangle("person", 0, 0, 50, 50), *attributes)
     found, problems = read(entry("a", annotation(*result)), PEOPLE, SIZE)
@@ -114,12 +119,11 @@ def person(*attributes: dict[str, Any]) -> tuple[dict[str, str], list[Problem]]:
 
 
 def test_attributes_belong_to_their_box() -> None:
-    stars = {**choice(name="label", region="r2"), "type": "rating", "value": {"rating": 4}}
     remark = {**choice(name="remark", region="r2"), "type": "textarea", "value": {"text": ["tall", "thin"]}}
     attributes, problems = person(
         choice("sitting", name="pose", region="r2"),
         choice("hat", "bag", name="accessories", region="r2"),
-        stars,
+        STARS,
         remark,
     )
     assert attributes == {"pose": "sitting", "accessories": "bag|hat", "label": "4", "remark": "tall|thin"}
@@ -135,6 +139,7 @@ def test_attributes_belong_to_their_box() -> None:
             "r2: pose: sitting, standing",
         ),
         (choice("flying", name="pose", region="r2"), "unknown attribute", "r2: pose: 'flying'"),
+        ({**STARS, "value": {"rating": "abc"}}, "malformed", "r2: label: abc; expected a number"),
         (choice("sitting", name="pose", region="r9"), "malformed", "answered for r9, which is no box"),
     ],
 )
