@@ -6,6 +6,7 @@ and repeats a POST by itself, which doubles tasks. Reference: https://api.labels
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -123,14 +124,14 @@ class Api:
             return response
         if response.has_redirect_location:
             raise redirected(self.server.url, str(response.url.join(response.headers["Location"])))
+        text = response.text
+        for secret in filter(None, (self.server.token, self._auth.access)):
+            text = text.replace(secret, "...")  # before it is cut, which may be within the secret
         try:
-            body = response.json()
+            body = json.loads(text)
         except ValueError:
             body = None
         failure = refused(status, body, self.server.url, self.server.project)
-        what = failure.what
-        for secret in filter(None, (self.server.token, self._auth.access)):
-            what = what.replace(secret, "...")
         reading = response.request.method == "GET" and status in PASSING
         kind = PassingError if status in ANSWERED or reading else RefusedError if status == 400 else UserError
-        raise kind(what, failure.hint) from None
+        raise kind(failure.what, failure.hint) from None

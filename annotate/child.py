@@ -68,20 +68,22 @@ class Waiting:
             print(line, flush=True)
 
 
-def tail(log: Path, lines: int = LINES) -> list[str]:
-    """Return the last lines of a log that are not empty, cut to a readable width."""
+def tail(log: Path, redacted: Callable[[str], str] = str) -> list[str]:
+    """Return the last lines of a log that are not empty, without the secrets, cut to a readable width."""
     if not log.exists():
         return []
     with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-        text = file.read().decode(errors="replace")
+        start = file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+        if start:
+            file.readline()  # what is left of a line may begin within a secret
+        text = redacted(file.read().decode(errors="replace"))
     kept = [line.rstrip()[:WIDTH] for line in text.splitlines() if line.strip()]
-    return kept[-lines:]
+    return kept[-LINES:]
 
 
 def failure(what: str, log: Path, hint: str, redacted: Callable[[str], str] = str) -> UserError:
     """Return the error for a program that failed, with the end of its log; a full disk has its own hint."""
-    end = redacted("\n".join(f"    {line}" for line in tail(log)))
+    end = "\n".join(f"    {line}" for line in tail(log, redacted))
     if any(sign in end.lower() for sign in FULL):
         hint = "the disk is full or refuses to be written: free some space and repeat the command."
     shown = os.path.relpath(log)

@@ -16,7 +16,10 @@ MOST = 300  # characters of a server's own words: some put a whole page there
 
 def shown(url: str) -> str:
     """Return an address without a user name or a password that it may hold."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is none"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

@@ -15,6 +15,7 @@ from annotate.project_cache import Listing, Pushed, State, recall, remember
 from annotate.server import MOST_PROJECTS, only
 from annotate.tasks import FOLDER
 from data.errors import UserError
+from data.files import readable
 
 INSTRUCTIONS = FOLDER / "instructions.html"
 TITLES = range(3, 51)  # characters: what the server takes
@@ -87,8 +88,13 @@ def _project(api: Api, found: Any) -> Project:
 
 
 def instructions(path: Path = INSTRUCTIONS) -> str:
-    """Return what annotators are told; nothing without the file."""
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    """Return what annotators are told; nothing without the file. Raises `UserError` if it is not in UTF-8."""
+    hint = "save it as text in UTF-8."
+    try:
+        with readable(path, hint):
+            return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not text in UTF-8", hint) from None
 
 
 def pushed(api: Api, project: Project) -> Listing:

@@ -103,6 +103,7 @@ def read_scheme(path: Path = SCHEME, content: bytes | None = None) -> Scheme:
     with readable(path, hint):
         page = path.read_bytes() if content is None else content
     try:
+        page.decode()  # a server is given it as text in UTF-8, whatever its first line says
         root = ET.fromstring(page, parser=ET.XMLParser(target=_NoDoctype()))
         return _scheme(root)
     except (ET.ParseError, ValueError, LookupError) as error:

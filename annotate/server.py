@@ -105,9 +105,13 @@ def required(env: Path = ENV) -> Server:
 
 
 def _host(url: str) -> str | None:
+    """Return the host of an address, None if there is none or one of the clients could not ask it."""
+    import httpx
+
     try:
-        return urlsplit(url).hostname if urlsplit(url).port != 0 else None
-    except ValueError:  # a port that is no number
+        host = httpx.URL(url).host if urlsplit(url).port != 0 else None
+        return host.encode("idna").decode() if host else None
+    except (httpx.InvalidURL, ValueError):  # a port that is no number, a name that is none
         return None
 
 

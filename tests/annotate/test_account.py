@@ -110,6 +110,7 @@ def test_a_link_stays_a_link(env: Path) -> None:
         (OURS.replace("127.0.0.1", "192.0.2.1"), "not on this machine: http://192.0.2.1:9000"),
         (OURS.replace("http:", "https:"), "not on this machine: https://127.0.0.1:9000"),
         (OURS.replace("9000", "port"), "not on this machine"),
+        (OURS.replace("127.0.0.1", "[::1"), "not on this machine: an address that is none"),
         (
             "LABEL_STUDIO_API_KEY=5ecret\n",
             "has no LABEL_STUDIO_URL, LABEL_STUDIO_USERNAME, LABEL_STUDIO_PASSWORD",

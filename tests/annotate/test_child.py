@@ -32,6 +32,14 @@ def test_one_that_fails_is_quoted_without_secrets(log: Path) -> None:
     assert error.hint == "try again."
 
 
+def test_a_secret_that_a_line_is_cut_in_is_taken_out_before(log: Path) -> None:
+    log.write_text("x" * 156 + "5ecret\n")
+    error = child.failure("it failed", log, "", lambda text: text.replace("5ecret", "***"))
+    assert error.what.endswith("x***")
+    log.write_text("5ecret\n" + "x" * (child.TAIL - 4) + "\n")  # the part that is read begins within it
+    assert "cret" not in child.failure("it failed", log, "", lambda text: text).what
+
+
 def test_while_it_runs_one_hears_how_far_it_is_and_not_what_it_says(
     log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

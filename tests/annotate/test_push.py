@@ -184,6 +184,12 @@ def test_an_address_that_sends_on_to_another_is_named(clone: Clone, fake: FakeSe
     assert "set LABEL_STUDIO_URL to the address that answers" in error.hint
 
 
+def test_instructions_in_another_encoding_are_named(tmp_path: Path) -> None:
+    (tmp_path / "instructions.html").write_bytes("<p>Größe</p>".encode("latin-1"))
+    with pytest.raises(UserError, match=r"instructions\.html: not text in UTF-8"):
+        project.instructions(tmp_path / "instructions.html")
+
+
 @pytest.mark.parametrize("token", ["0" * 40, "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"])
 def test_a_token_that_is_wrong_or_of_another_kind(clone: Clone, token: str) -> None:
     clone.pictures("test-00001")

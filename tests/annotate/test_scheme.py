@@ -40,6 +40,14 @@ def test_a_scheme_with_attributes_of_boxes() -> None:
     )
 
 
+def test_another_encoding_is_refused_whatever_the_first_line_says(tmp_path: Path) -> None:
+    path = tmp_path / "label_config.xml"
+    first = '<?xml version="1.0" encoding="ISO-8859-1"?>'
+    path.write_bytes(f"{first}<View>{IMAGE}{CHOICES}</View>".replace('"a"', '"ä"').encode("latin-1"))
+    with pytest.raises(UserError, match="not a label scheme"):
+        read_scheme(path)
+
+
 @pytest.mark.parametrize(
     ("inside", "says", "hint"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from annotate import server
+from annotate.api import Api
 from annotate.server import Server, configured, fetch
 from data.errors import UserError
 from tests.annotate.builders import REPLY, reply
@@ -175,6 +176,14 @@ def test_the_server_comes_from_the_environment_or_a_file(
     assert configured() == expected
 
 
+def test_a_token_in_a_servers_words_is_taken_out_before_these_are_cut(fake: FakeServer) -> None:
+    words = {"detail": f"{'x' * 280} {TOKEN}"}
+    fake.replies[PROJECTS] = [Reply(418, json.dumps(words).encode())]
+    with Api(at(fake)) as api, pytest.raises(UserError, match=r"x \.\.\.\n") as error:
+        api.get(PROJECTS)
+    assert "5ecret" not in str(error.value)
+
+
 def test_a_file_in_another_encoding_is_read_as_far_as_it_concerns_us(room: Path) -> None:
     (room / ".env").write_bytes(b"# Schl\xfcssel\nLABEL_STUDIO_URL=http://a\nLABEL_STUDIO_API_KEY=abc\n")
     assert configured() == Server("http://a", "abc", "annotrain")
@@ -187,6 +196,11 @@ def test_a_file_in_another_encoding_is_read_as_far_as_it_concerns_us(room: Path)
         ("ftp://a", "abc", "not a web address"),
         ("http://", "abc", "not a web address"),
         ("http://a:port", "abc", "not a web address"),
+        ("http://label..example.org", "abc", "not a web address"),
+        (f"http://{'a' * 64}.example.org", "abc", "not a web address"),
+        ("http://ex\u00e4..mple", "abc", "not a web address"),
+        ("http://a\tb", "abc", "not a web address"),
+        ("http://[::1:8080", "abc", "not a web address"),
         ("http://a", "", "holds no token"),
         ("http://a", "5ecr\u00e9t", "holds no token"),
         ("http://a", "5ecret\n5ecret", "holds no token"),
