@@ -6,6 +6,7 @@ No message holds more of a log than its last lines, and none the secrets that th
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -25,6 +26,7 @@ from data.progress import PIPE_SECONDS, clock
 LINES = 8  # of a log, in a message
 WIDTH = 160  # characters of a line in a message
 TAIL = 1 << 16  # bytes of a log that may hold its last lines
+LINE_END = re.compile(rb"[\r\n]")
 LOOK = 0.2  # seconds between two looks at a program
 GRACE = 15.0  # seconds to end in, before a program is ended
 # What the installers, Python and SQLite say when the disk refuses.
@@ -74,9 +76,10 @@ def tail(log: Path, redacted: Callable[[str], str] = str) -> list[str]:
         return []
     with log.open("rb") as file:
         start = file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-        if start:
-            file.readline()  # what is left of a line may begin within a secret
-        text = redacted(file.read().decode(errors="replace"))
+        end = file.read()
+    if start:
+        end = LINE_END.split(end, 1)[-1]  # what is left of a line may begin within a secret
+    text = redacted(end.decode(errors="replace"))
     kept = [line.rstrip()[:WIDTH] for line in text.splitlines() if line.strip()]
     return kept[-LINES:]
 

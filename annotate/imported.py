@@ -82,7 +82,7 @@ def read(
             "the list above says why; are its pictures in annotate/tasks.json, its classes in the scheme?",
         )
     people = len({one.annotator for one in found.annotations})
-    if people > 1:
+    if people > 1 and not guesses:
         print(f"{people} annotators in it become one there, the token's: their agreement is lost")
     said: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in found.annotations:

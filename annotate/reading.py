@@ -94,8 +94,10 @@ class _Reader:
             said = [str(one) for one in told.pop((region, control.name), [])]
             if isinstance(control, Choices):
                 said = self._known(control, said, where)
-            elif control.kind == "rating" and said and not (len(said) == 1 and said[0].isdecimal()):
-                self.problem("malformed", f"{where}{control.name}: {', '.join(said)}; expected a number")
+            elif control.kind == "rating" and said and not (len(said) == 1 and _whole(said[0])):
+                self.problem(
+                    "malformed", f"{where}{control.name}: {', '.join(said)}; expected a whole number"
+                )
                 said = []
             if said:
                 answers[control.name] = JOINED.join(said)
@@ -180,6 +182,13 @@ def _said(part: dict[str, Any], control: Choices | Note) -> list[Any]:
     if said is None:
         return []
     return said if isinstance(said, list) else [said]
+
+
+def _whole(text: str) -> bool:
+    try:
+        return float(text).is_integer()
+    except ValueError:
+        return False
 
 
 def _seconds(value: Any) -> float | None:

@@ -109,8 +109,8 @@ def _host(url: str) -> str | None:
     import httpx
 
     try:
-        host = httpx.URL(url).host if urlsplit(url).port != 0 else None
-        return host.encode("idna").decode() if host else None
+        host = httpx.URL(url).raw_host.decode() if urlsplit(url).port != 0 else ""
+        return host.encode("idna").decode() or None  # which refuses empty and overlong parts
     except (httpx.InvalidURL, ValueError):  # a port that is no number, a name that is none
         return None
 

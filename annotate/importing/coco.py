@@ -6,7 +6,7 @@ out.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import Any
 
 from annotate.boxes import Size
@@ -32,12 +32,8 @@ def read(content: dict[str, Any]) -> Read:
             raise NotReadableError(f"{part} is no list of records")
         if not all(isinstance(one.get(key), NUMBERS) for one in found for key in NUMBERED[part]):
             raise NotReadableError(f"a record of {part} has a list or a record for a number")
-    for part in ("images", "categories"):
-        for number, often in Counter(one.get("id") for one in content[part]).items():
-            if often > 1:
-                raise NotReadableError(f"{often} records of {part} have the id {number}")
-    names = {one.get("id"): str(one.get("name")) for one in content["categories"]}
-    files = {one.get("id"): str(one.get("file_name")) for one in content["images"]}
+    names = _by_id(content, "categories", "name", "category_id")
+    files = _by_id(content, "images", "file_name", "image_id")
     regions: dict[Any, list[Region]] = defaultdict(list)
     problems = []
     for mark in content["annotations"]:
@@ -48,11 +44,25 @@ def read(content: dict[str, Any]) -> Read:
             problems.append(Problem(name, "malformed", f"annotation {mark.get('id')}: {reason}; left out"))
         else:
             regions[image].append(_region(mark, names))
+    images = {(one.get("id"), str(one.get("file_name"))): one for one in content["images"]}
     pictures = [
-        Labelled(files[one.get("id")], tuple(regions[one.get("id")]), _answers(one), _size(one))
-        for one in content["images"]
+        Labelled(name, tuple(regions[number]), _answers(one), _size(one))
+        for (number, name), one in images.items()
     ]
     return Read("COCO", tuple(pictures), tuple(problems))
+
+
+def _by_id(content: dict[str, Any], part: str, name: str, use: str) -> dict[Any, str]:
+    """Return names by id. Raises `NotReadableError` if annotations use an id that two names have."""
+    used = {mark.get(use) for mark in content["annotations"]}
+    found: dict[Any, str] = {}
+    for one in content[part]:
+        number, said = one.get("id"), str(one.get(name))
+        if found.setdefault(number, said) != said and number in used:
+            raise NotReadableError(
+                f"{part} {found[number]} and {said} have one id, {number}; give each its own"
+            )
+    return found
 
 
 def _unfit(mark: dict[str, Any], names: dict[Any, str], files: dict[Any, str]) -> str | None:

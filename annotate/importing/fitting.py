@@ -27,7 +27,8 @@ def fit(
         said = Labelled(said.picture, (), said.answers)
     asked = scheme.picture_class
     told = dict(said.answers)
-    if asked and CLASS in told and all(_plain(one.name) != CLASS for one in scheme.about_picture):
+    asks = {_plain(one.name) for one in scheme.about_picture}
+    if asked and CLASS in told and CLASS not in asks and _plain(asked.name) not in map(_plain, told):
         told[asked.name] = told.pop(CLASS)
     answers = fitter.answers(told, scheme.about_picture, "")
     boxes = tuple(fitter.boxes(said.regions))

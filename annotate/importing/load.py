@@ -135,11 +135,17 @@ def _fitted(content: Read, finder: Finder, scheme: Scheme) -> Loaded:
     return Loaded(content.kind, tuple(found), tuple(sorted(problems)), sizes)
 
 
+def _named(task: dict[str, Any]) -> dict[str, Any]:
+    """Return a server's task known by the whole address of its picture where it has no name of ours."""
+    data = task.get("data") or {}
+    return {**task, "data": {**data, "image_id": data.get("image_id") or data.get("image")}}
+
+
 def _label_studio(tasks: list[dict[str, Any]], finder: Finder, scheme: Scheme) -> Loaded:
     found: list[Annotation] = []
     problems: list[Problem] = []
     sizes: dict[str, Size] = {}
-    raw = [task for task in tasks if "image_id" not in task]
+    raw = [_named(task) for task in tasks if "image_id" not in task]
     kept = [{"drafts": [], **task} for task in tasks if "image_id" in task]  # by annotate.export
     entries = [*tidy(raw), *kept]
     ours = finder.find_all(entry["image_id"] for entry in entries)

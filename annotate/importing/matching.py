@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -17,7 +18,8 @@ from data.folders import Problem, pictures_in, reason
 from data.progress import track
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an upload
-DATED = re.compile(r"^[0-9]{8}-")  # what may be that, or a day
+DATED = re.compile(r"^[0-9]{8}-")  # what may be that in two of a hundred names, or a day
+ABOVE = 3  # folders above the user's pictures that tell names apart, the one that was given among them
 
 
 class Finder:
@@ -44,6 +46,7 @@ class Finder:
         paths = [Path(one) for one in found if isinstance(one, str)]
         problems = [one for one in found if isinstance(one, Problem)]
         self._names.clear()  # the folder's names count now, not ours
+        above = {Path(*home.parts[-ABOVE:]) for home in (folder.absolute(), folder.resolve())}
         for path in track(paths, "looking for pictures", len(paths), "files"):
             try:
                 sha = digest(path, "sha256")
@@ -51,7 +54,8 @@ class Finder:
                 problems.append(Problem(str(path), reason(error)))
                 continue
             task = self._by_id.get(f"picture-{sha[:DIGITS]}") or self._by_sha.get(sha)
-            self._add((folder.resolve() / path.relative_to(folder)).as_posix(), task)
+            for home in above:
+                self._add((home / path.relative_to(folder)).as_posix(), task)
         for one in problems:
             print(f"not looked at: {one}")
 
@@ -60,32 +64,59 @@ class Finder:
             self._names[key].add(task.image_id if task else "")
 
     def find_all(self, names: Iterable[str]) -> dict[str, Task | str]:
-        """Return by name what `find` does for all the names in a file, which cannot all mean one picture.
+        """Return by name what `find` does, for all the names in a file, which cannot all mean one picture.
 
-        Where several lead to one by what they end in, as a/1.jpg and b/1.jpg do, that one counts whose
-        folders are the picture's, too.
+        Where several lead to one by the same end, as a/1.jpg and b/1.jpg do, that one counts of which the
+        longest part is the picture's, and none if there is no such.
         """
-        found = {name: self.find(name) for name in names}
-        meant: dict[str, set[str]] = defaultdict(set)
-        for name, task in found.items():
+        matches = {name: self._match(name) for name in names}
+        meant: dict[str, dict[str, str]] = defaultdict(dict)  # for each picture: names, and what they end in
+        for name, (task, key) in matches.items():
             if isinstance(task, Task):
-                meant[task.image_id].add(_without_upload(name))
-        for name, task in found.items():
-            if isinstance(task, Task):
-                many = len(meant[task.image_id])
-                if many > 1 and _plain(name) not in self._names:
-                    found[name] = f"{many} names in the file end as the picture's does"
+                meant[task.image_id][name] = key
+        found = {name: task for name, (task, _) in matches.items()}
+        for ends in meant.values():
+            for name, other in _contested(ends):
+                found[name] = f"{other} in the same file may be the picture as well"
         return found
 
     def find(self, name: str) -> Task | str:
         """Return the task of a picture, or why there is none; the longest part of a name decides."""
+        return self._match(name)[0]
+
+    def _match(self, name: str) -> tuple[Task | str, str]:
+        """Return what `find` does, and the part of the name that decided."""
         for key in _spellings(name):
             found = self._names.get(key)
             if found and len(found) > 1:
-                return f"{len(found)} pictures are called {key}"
+                return f"{len(found)} pictures are called {key}", key
             if found:
-                return self._by_id.get(next(iter(found))) or "the picture is not in tasks.json"
-        return "no picture of that name"
+                return self._by_id.get(next(iter(found))) or "the picture is not in tasks.json", key
+        return "no picture of that name", ""
+
+
+def _contested(ends: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """Yield the names that another one excludes, with that: both lead to a picture, by these ends.
+
+    Two uploads of a picture, and files of the same bytes that have different names, exclude nothing.
+    """
+    lasts = [_path(name).rpartition("/")[2] for name in ends]
+    uploads = any(UPLOADED.match(last) and not DATED.match(last) for last in lasts)
+    plain = {name: _without_upload(_path(name)) if uploads else _path(name) for name in ends}
+    sure = {name: (len(key), key == plain[name]) for name, key in ends.items()}
+    for name, other in permutations(ends, 2):
+        alike = _one_end(ends[name], ends[other]) and not _is_end(plain[name], plain[other])
+        if alike and sure[other] >= sure[name]:
+            yield name, other
+
+
+def _one_end(one: str, other: str) -> bool:
+    """Return whether two ends of names are the same or one the other's, their suffixes apart."""
+    return _is_end(*(str(PurePosixPath(key).with_suffix("")) for key in (one, other)))
+
+
+def _is_end(one: str, other: str) -> bool:
+    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
 
 
 def _keys(name: str) -> Iterable[str]:
@@ -97,20 +128,21 @@ def _keys(name: str) -> Iterable[str]:
         yield str(PurePosixPath(end).with_suffix(""))
 
 
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
+def _path(name: str) -> str:
+    """Return a name with slashes alone, and of Label Studio's address of a local file the file."""
+    plain = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
+    return unicodedata.normalize("NFC", unquote(plain.rpartition("?d=")[2])) if "?d=" in plain else plain
 
 
-def _without_upload(name: str) -> str:
-    """Return a name without what Label Studio puts before it, so that two uploads of a picture are alike."""
-    folders, slash, last = _plain(name).rpartition("/")
-    return folders + slash + (last if DATED.match(last) else UPLOADED.sub("", last))
+def _without_upload(path: str) -> str:
+    folders, slash, last = path.rpartition("/")
+    return folders + slash + UPLOADED.sub("", last)
 
 
 def _spellings(name: str) -> Iterable[str]:
     """Return how our side may write a name: without folders, hashes and URLs, in the end without suffix."""
-    plain = _plain(name)
-    for whole in dict.fromkeys((plain, unicodedata.normalize("NFC", unquote(plain.rpartition("?d=")[2])))):
+    plain = _path(name)
+    for whole in dict.fromkeys((plain, unicodedata.normalize("NFC", unquote(plain)))):
         parts = whole.split("/")
         for start in range(len(parts)):
             yield "/".join(parts[start:])

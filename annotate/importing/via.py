@@ -114,7 +114,12 @@ def _row(
 
 
 def _of_one_name(pictures: list[Labelled], problems: list[Problem]) -> tuple[Labelled, ...]:
-    """Leave out pictures that have one name and differ in size: which of them is ours cannot be told."""
+    """Leave out pictures that have one name and differ in size: which of them is ours cannot be told.
+
+    Of those of which nothing is said one is enough.
+    """
+    said = {one.picture for one in pictures if one.regions or one.answers}
+    pictures = [one for one in pictures if one.regions or one.answers or one.picture not in said]
     often = Counter(one.picture for one in pictures)
     for one in pictures:
         if often[one.picture] > 1:

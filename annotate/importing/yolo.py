@@ -30,7 +30,7 @@ def read(folder: Path) -> Read:
     home = folder / "labels" if (folder / "labels").is_dir() else folder
     pictures, problems = [], []
     for path in sorted(home.rglob("*.txt")):
-        if path.name in NAMES or not path.is_file():
+        if path.name in NAMES or path.is_dir():
             continue
         name = path.relative_to(home).with_suffix("").as_posix()
         regions = []

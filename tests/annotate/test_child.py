@@ -40,6 +40,11 @@ def test_a_secret_that_a_line_is_cut_in_is_taken_out_before(log: Path) -> None:
     assert "cret" not in child.failure("it failed", log, "", lambda text: text).what
 
 
+def test_a_log_without_line_ends_is_quoted_from_its_last_progress_on(log: Path) -> None:
+    log.write_text("x" * 40 + "\rno space left" * child.TAIL)
+    assert "no space left" in child.failure("it failed", log, "").what
+
+
 def test_while_it_runs_one_hears_how_far_it_is_and_not_what_it_says(
     log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,19 @@ def test_annotations_of_coco_that_cannot_be_used(mark: dict[str, Any], says: str
     assert content.pictures[0].regions == ()
 
 
+def test_records_of_coco_that_are_there_twice_and_ids_that_nothing_uses() -> None:
+    content = json.loads(COCO)
+    content["images"] += [content["images"][0], {"file_name": "b.png"}, {"file_name": "c.png"}]
+    content["categories"] += [content["categories"][0], {"id": 4, "name": "dog"}, {"id": 4, "name": "cow"}]
+    found = coco.read(content)
+    assert [(one.picture, len(one.regions)) for one in found.pictures] == [
+        ("a.png", 1),
+        ("b.png", 0),
+        ("c.png", 0),
+    ]
+    assert [one.label for one in found.pictures[0].regions] == ["cat"]
+
+
 def test_lines_of_yolo_that_cannot_be_used(room: Path) -> None:
     (room / "labels/folder.txt").mkdir(parents=True)
     (room / "data.yaml").write_text("names:\n  0: cat\n  1: dog\n")
@@ -302,8 +316,16 @@ COCO = """{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 3,
             COCO.replace('"category_id": 3', '"category_id": {}'),
             "a record of annotations has a list or a record",
         ),
-        ("a.json", COCO.replace('"a.png"}', '"a.png"}, {"id": 1}'), "2 records of images have the id 1"),
-        ("a.json", COCO.replace('"cat"}', '"cat"}, {"id": 3}'), "2 records of categories have the id 3"),
+        (
+            "a.json",
+            COCO.replace('"a.png"}', '"a.png"}, {"id": 1, "file_name": "b.png"}'),
+            "images a.png and b.png have one id, 1; give each its own",
+        ),
+        (
+            "a.json",
+            COCO.replace('"cat"}', '"cat"}, {"id": 3, "name": "dog"}'),
+            "categories cat and dog have one id, 3",
+        ),
         ("a.json", "[" * 100_000, "neither JSON"),
         ("a.json", '{"images": 1, "annotations": [], "categories": []}', "images is no list of records"),
         ("a.csv", "filename,region_shape_attributes\n", "no column file_size, file_attributes"),
@@ -370,21 +392,31 @@ def test_names_that_several_pictures_have(room: Path) -> None:
     ("names", "found"),
     [
         (["cam1/a.png", "cam2/a.png"], ["cam1/a.png"]),  # the folder is called cam1
+        (["/data/set/cam1/a.png", "/data/set/cam2/a.png"], ["/data/set/cam1/a.png"]),
+        (["C:\\set\\cam1\\a.png", "C:\\set\\cam2\\a.png"], ["C:\\set\\cam1\\a.png"]),
+        (["/d/?d=cam1%2Fa.png", "/d/?d=cam2%2Fa.png"], ["/d/?d=cam1%2Fa.png"]),
+        (["linked/a.png", "cam2/a.png"], ["linked/a.png"]),  # its other name
         (["cam2/a.png", "cam3/a.png"], []),
         (["cam2/a.png"], ["cam2/a.png"]),  # a folder may have got another name
         (["a.png", "a.jpg"], ["a.png"]),
         (["20240101-a.png", "20240102-a.png"], []),  # days
-        (["0a1b2c3d-a.png", "0a1b2c3e-a.png"], ["0a1b2c3d-a.png", "0a1b2c3e-a.png"]),  # uploaded twice
+        (["20240101-a.png", "a.png"], ["a.png"]),
+        (["0a1b2c3d-a.png", "12345678-a.png"], ["0a1b2c3d-a.png", "12345678-a.png"]),  # uploaded twice
+        (["0a1b2c3d-a.png", "images/a.png"], ["0a1b2c3d-a.png", "images/a.png"]),
+        (["a.png", "copy.png"], ["a.png", "copy.png"]),  # the same bytes
+        (["x/a.png", "x/copy.png"], ["x/a.png", "x/copy.png"]),
     ],
 )
 def test_names_in_a_file_that_cannot_all_mean_one_picture(
     room: Path, names: list[str], found: list[str]
 ) -> None:
     task = own_picture("cam1/a.png")
-    told = Finder([task], Path("own/cam1")).find_all(names)
+    shutil.copy("own/cam1/a.png", "own/cam1/copy.png")
+    Path("own/linked").symlink_to("cam1")
+    told = Finder([task], Path("own/linked")).find_all(names)
     assert [name for name in names if told[name] == task] == found
-    why = {task for name, task in told.items() if name not in found}
-    assert why <= {"2 names in the file end as the picture's does"}
+    for name in set(names) - set(found):
+        assert told[name] in {f"{other} in the same file may be the picture as well" for other in names}
 
 
 def test_a_box_of_another_folder_is_not_given_to_a_picture_of_the_same_name(room: Path) -> None:
@@ -397,7 +429,18 @@ def test_a_box_of_another_folder_is_not_given_to_a_picture_of_the_same_name(room
     )
     loaded = load(Path("coco.json"), [task], DEFAULT, Path("own/cam1"))
     assert [box.label for one in loaded.annotations for box in one.boxes] == ["cat"]
-    assert told(loaded) == [("not ours", "2 names in the file end as the picture's does; 1 boxes left out")]
+    what = "cam1/a.png in the same file may be the picture as well; 1 boxes left out"
+    assert told(loaded) == [("not ours", what)]
+    folder = "/data/local-files/?d=set/cam"
+    tasks = [
+        {"data": {"image": f"{folder}{one}/a.png"}, "annotations": [{"result": [choice(word)]}]}
+        for one, word in ((1, "cat"), (2, "truck"))
+    ]
+    Path("studio.json").write_text(json.dumps(tasks))
+    loaded = load(Path("studio.json"), [task], DEFAULT, Path("own/cam1"))
+    assert [one.label for one in loaded.annotations] == ["cat"]
+    what = f"{folder}1/a.png in the same file may be the picture as well; 1 annotations left out"
+    assert told(loaded) == [("not ours", what)]
 
 
 def test_pictures_of_one_name_and_two_sizes_are_left_out(own: dict[str, Task]) -> None:
@@ -408,6 +451,10 @@ def test_pictures_of_one_name_and_two_sizes_are_left_out(own: dict[str, Task]) -
     lost = {one.picture for one in whole.annotations} - {one.picture for one in two.annotations}
     assert lost == {own["IMG (12)"].image_id}
     assert ("not ours", "2 pictures of that name; 1 boxes left out") in told(two)
+    # A twin of which nothing is said does not count.
+    bare = row.replace(",-1,", ",7,", 1).split(",")[0] + ',7,"{}",0,0,"{}","{}"'
+    Path("bare.csv").write_text("\n".join([head, *rows, bare]))
+    assert load(Path("bare.csv"), list(own.values()), PEOPLE, Path("own")) == whole
 
 
 def test_the_class_in_coco_is_that_of_the_picture_whatever_the_scheme_calls_it(
@@ -418,6 +465,10 @@ def test_the_class_in_coco_is_that_of_the_picture_whatever_the_scheme_calls_it(
     annotation, problems = fit(said, own["broken"], scheme, (200, 150), "somebody")
     assert annotation is not None
     assert (annotation.label, problems) == ("cat", [])
+    both = Labelled("a", (), {"class": ("mammal",), "My Class": ("cat",)})  # what is asked comes first
+    annotation, _ = fit(both, own["broken"], scheme, (200, 150), "somebody")
+    assert annotation is not None
+    assert annotation.label == "cat"
 
 
 def test_boxes_have_no_label_in_a_scheme_without_any(own: dict[str, Task]) -> None:
@@ -434,6 +485,8 @@ def test_several_annotators_of_a_file_become_one_and_that_is_said(
 ) -> None:
     both = [annotation(choice("cat"), annotator=f"annotator-{number}") for number in (1, 2)]
     Path("kept.json").write_text(json.dumps([entry("a", *both)]))
+    bring(Path("kept.json"), [picture("a")], DEFAULT, None, guesses=True)  # as predictions nobody's
+    assert "annotators" not in capsys.readouterr().out
     bring(Path("kept.json"), [picture("a")], DEFAULT, None)
     assert "2 annotators in it become one there, the token's" in capsys.readouterr().out
 

@@ -109,7 +109,7 @@ def test_seconds(seconds: Any, kept: float | None) -> None:
     assert found[0].seconds == kept
 
 
-STARS = {**choice(name="label", region="r2"), "type": "rating", "value": {"rating": 4}}
+STARS = {**choice(name="label", region="r2"), "type": "rating", "value": {"rating": 4.0}}
 
 
 def person(*attributes: dict[str, Any]) -> tuple[dict[str, str], list[Problem]]:
@@ -126,7 +126,7 @@ def test_attributes_belong_to_their_box() -> None:
         STARS,
         remark,
     )
-    assert attributes == {"pose": "sitting", "accessories": "bag|hat", "label": "4", "remark": "tall|thin"}
+    assert attributes == {"pose": "sitting", "accessories": "bag|hat", "label": "4.0", "remark": "tall|thin"}
     assert problems == []
 
 
@@ -139,7 +139,7 @@ def test_attributes_belong_to_their_box() -> None:
             "r2: pose: sitting, standing",
         ),
         (choice("flying", name="pose", region="r2"), "unknown attribute", "r2: pose: 'flying'"),
-        ({**STARS, "value": {"rating": "abc"}}, "malformed", "r2: label: abc; expected a number"),
+        ({**STARS, "value": {"rating": "abc"}}, "malformed", "r2: label: abc; expected a whole number"),
         (choice("sitting", name="pose", region="r9"), "malformed", "answered for r9, which is no box"),
     ],
 )

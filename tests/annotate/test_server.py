@@ -176,6 +176,21 @@ def test_the_server_comes_from_the_environment_or_a_file(
     assert configured() == expected
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://label_studio:8080",
+        "http://[::1]:8080",
+        "https://xn--n3h.ws",
+        "http://a.",
+    ],
+)
+def test_addresses_of_every_kind(room: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("LABEL_STUDIO_URL", url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", TOKEN)
+    assert configured() == Server(url, TOKEN, "annotrain")
+
+
 def test_a_token_in_a_servers_words_is_taken_out_before_these_are_cut(fake: FakeServer) -> None:
     words = {"detail": f"{'x' * 280} {TOKEN}"}
     fake.replies[PROJECTS] = [Reply(418, json.dumps(words).encode())]
