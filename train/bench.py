@@ -17,6 +17,7 @@ Besides, what a checkpoint takes, and the most memory that loop and bare step ho
 
 from __future__ import annotations
 
+import os
 import signal
 import statistics
 import time
@@ -25,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -34,7 +36,7 @@ import torch.multiprocessing as mp
 import typer
 
 from data import params
-from data.errors import UserError, run
+from data.errors import UserError, handled, heard, run
 from data.files import write_json
 from data.interrupt import STARTS_AGAIN
 from data.params import Train
@@ -98,9 +100,9 @@ def process(name: str, work: Callable[..., None], *arguments: object) -> Iterato
     """
     context = mp.get_context("spawn")
     there, here = context.Pipe()
-    other = context.Process(target=work, args=(here, *arguments), daemon=False)
+    other = context.Process(target=_apart, args=(work, here, *arguments), daemon=False)
     try:
-        with _held_back(signal.SIGINT):  # which a terminal sends to both; this process ends the other
+        with _held_back():
             other.start()
         here.close()  # so that the end of that process is noticed
         yield there
@@ -108,8 +110,7 @@ def process(name: str, work: Callable[..., None], *arguments: object) -> Iterato
         hint = "what it said stands above; if it said nothing, did memory run out?"
         raise UserError(f"the {name}'s process ended", hint) from None
     except BaseException:
-        if other.pid is not None:
-            other.terminate()
+        _end(other)
         raise
     finally:
         there.close()
@@ -118,14 +119,37 @@ def process(name: str, work: Callable[..., None], *arguments: object) -> Iterato
 
 
 @contextmanager
-def _held_back(number: signal.Signals) -> Iterator[None]:
-    """Hold a signal back until the end of a block, and from the processes that begin there for good."""
+def _held_back() -> Iterator[None]:
+    """Answer signals after a block, and keep Ctrl-C for good from the processes that begin there.
+
+    A terminal sends it to all, and this one ends the others.
+    """
+    came: list[int] = []
     resource_tracker.ensure_running()  # when the first process begins, which would let the signal through
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with handled(heard(), by=lambda number, _: came.append(number)):
+        # Of this thread, and so of what it starts.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    for number in came:
+        signal.raise_signal(number)
+
+
+def _apart(work: Callable[..., None], *arguments: object) -> None:
+    """Do a process' work as the first of a group, so that it can be ended with what it begins."""
+    os.setpgid(0, 0)
+    work(*arguments)
+
+
+def _end(process: BaseProcess) -> None:
+    """End a process and its group, without a word of theirs."""
+    if process.pid is not None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it is not yet the first of one
+            process.kill()
 
 
 def peak_memory(train: Train, data_set: int) -> Memory:

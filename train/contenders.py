@@ -146,7 +146,13 @@ def plain_loop(pipe: Connection, images: NDArray[np.uint8], labels: list[int], r
     network: nn.Module = ResNet(recipe.depth).to(device)
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
     loader = DataLoader(
-        Plain(images, labels), recipe.batch, shuffle=True, num_workers=WORKERS, drop_last=True
+        Plain(images, labels),
+        recipe.batch,
+        shuffle=True,
+        num_workers=WORKERS,
+        drop_last=True,
+        # As in a process that nobody started: in this one workers would begin anew, and end with tracebacks.
+        multiprocessing_context="fork" if sys.platform == "linux" else None,
     )
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:

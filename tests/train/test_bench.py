@@ -83,24 +83,26 @@ def test_what_cannot_be_measured_is_named(stage: Stage, workspace: Path) -> None
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
-def test_ctrl_c_ends_all_processes_with_one_line(workspace: Path) -> None:
-    """A terminal sends it to all; those that have just begun are still importing."""
+@pytest.mark.parametrize("depth", [1, 2])
+def test_ctrl_c_ends_all_processes_with_one_line(workspace: Path, depth: int) -> None:
+    """A terminal sends it to all: to one that has just begun, and to the workers of the plain loop's."""
     write_params(workspace, **TINY)
-    run = start("-m", "train.bench", "--batch", "16", new_session=True)
-    others = Path(f"/proc/{run.pid}/task/{run.pid}/children")
-    while run.poll() is None and not any("spawn_main" in told(pid) for pid in others.read_text().split()):
+    run = start("-m", "train.bench", "--batch", "16", "--steps", "2", new_session=True)
+    while run.poll() is None and not begun(run.pid, depth):
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGINT)
-    said, errors = run.communicate(timeout=60)
+    said, errors = run.communicate(timeout=60)  # to its end, the pipes are held by every process
     assert (run.returncode, said) == (130, "")
     assert errors == f"{STARTS_AGAIN}\n"
 
 
-def told(pid: str) -> str:
-    """Return a process' command line, nothing if it is gone."""
+def begun(parent: int, depth: int) -> list[int]:
+    """Return the processes that a process began; those that they began, with a depth of 2."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    return ""
+        told = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+        found = [int(pid) for pid in told.split() if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        return found if depth == 1 else [pid for one in found for pid in begun(one, depth - 1)]
+    return []
 
 
 @pytest.mark.parametrize(
