@@ -32,6 +32,8 @@ def refused(status: int | None, body: Any, url: str, project: str, instead: str 
             'copy a personal access token, or a legacy token where the server takes such, from "Account & '
             f'Settings" into LABEL_STUDIO_API_KEY{instead}',
         )
+    if status == 404 and {"projects", "api"} & set(urlsplit(url).path.split("/")):
+        return foreign(url, instead)  # an address out of the browser's bar
     if status == 404:
         return UserError(
             f"{where} has no project {project!r} that this account may see (HTTP 404)",

@@ -81,6 +81,10 @@ def read(
             f"{path}: no label in it fits our pictures and scheme",
             "the list above says why; are its pictures in annotate/tasks.json, its classes in the scheme?",
         )
+    asked = scheme.picture_class
+    bare = sum(not one.label for one in found.annotations)
+    if asked and bare:
+        print(f"{bare} annotations in it give no {asked.name}, which the scheme asks")
     people = len({one.annotator for one in found.annotations})
     if people > 1 and not guesses:
         print(f"{people} annotators in it become one there, the token's: their agreement is lost")

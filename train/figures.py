@@ -126,13 +126,15 @@ def gallery(pictures: Sequence[tuple[NDArray[np.uint8], str]], columns: int, tit
     return figure
 
 
-def range_test(curve: pd.DataFrame, suggested: float) -> Figure:
-    """Draw accuracy and loss on the batches by learning rate, with the suggested maximum."""
+def range_test(curve: pd.DataFrame, suggested: float | None) -> Figure:
+    """Draw accuracy and loss on the batches by learning rate, with the suggested maximum if there is one."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, column in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         axes.plot(curve["lr"], curve[column], ".", color=GREY, markersize=2, label="each step")
         axes.plot(curve["lr"], curve[f"smooth_{column}"], color=OURS, label="mean of the steps around")
-        axes.axvline(suggested, color="black", linewidth=1, linestyle=":", label=f"best at {suggested:.2f}")
+        if suggested is not None:
+            label = f"best at {suggested:.2f}"
+            axes.axvline(suggested, color="black", linewidth=1, linestyle=":", label=label)
         axes.set(title=f"{column.capitalize()} on the batches", xlabel="learning rate")
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

@@ -102,18 +102,22 @@ def main(
     keep_large_blocks()
     if size % 4:
         raise UserError(f"--size is {size}; expected a multiple of 4", "take 16, 24 or 32.")
+    if not math.isfinite(max_lr):
+        raise UserError(f"--max-lr is {max_lr}; expected a number", "take 3, or what the recipe's max_lr is.")
     train = params.load().named(recipe)
     images, labels = split(train, choose_device())[0]
     curve = test(Trainer(climbing(train, len(images), max_lr, steps, size), images, labels))
     rate, falls = suggestion(curve)
     write_csv(FOLDER / "curve.csv", curve)
-    figures.write(FOLDER / "curve.png", figures.range_test(curve, rate))
+    figures.write(FOLDER / "curve.png", figures.range_test(curve, rate if falls else None))
     last = curve["lr"].iloc[-1]
     print(f"{FOLDER}/curve.csv, curve.png: {len(curve)} steps up to a learning rate of {last:.3f}")
     if falls:
         print(f"max_lr {rate:.2f}: there the accuracy is best, before it falls (Smith 2017, section 3.3)")
     elif len(curve) < steps:
-        print(f"the loss blew up at {last:.3f}, before much was learned: repeat with a smaller --max-lr")
+        print(
+            f"the loss blew up at {last:.3f}, before much was learned: repeat with --max-lr {last / 10:.2g}"
+        )
     else:
         print(f"the accuracy does not fall up to {last:.3f}: repeat with a larger --max-lr")
 

@@ -59,9 +59,8 @@ def _by_id(content: dict[str, Any], part: str, name: str, use: str) -> dict[Any,
     for one in content[part]:
         number, said = one.get("id"), str(one.get(name))
         if found.setdefault(number, said) != said and number in used:
-            raise NotReadableError(
-                f"{part} {found[number]} and {said} have one id, {number}; give each its own"
-            )
+            what = f"{part} {found[number]} and {said} have one id, {number}"
+            raise NotReadableError(what, "give each its own, also where annotations name it.")
     return found
 
 

@@ -56,7 +56,7 @@ def load(
         content, left = _guessed(content, guesses)
         return replace(_label_studio(content, finder, scheme), guesses=left)
     except NotReadableError as error:
-        raise UserError(f"{path}: {error}", f"expected {FORMATS}.") from None
+        raise UserError(f"{path}: {error}", error.hint or f"expected {FORMATS}.") from None
 
 
 def _content(path: Path) -> Any:

@@ -53,7 +53,12 @@ class Read:
 
 
 class NotReadableError(Exception):
-    """A file, or a part of it, is not built as its format says; the argument tells how."""
+    """A file, or a part of it, is not built as its format says; `hint` tells what to do if it is known."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        """Take what is wrong."""
+        super().__init__(what)
+        self.hint = hint
 
 
 def words(value: Any) -> tuple[str, ...]:

@@ -127,6 +127,12 @@ def test_a_project_that_is_not_there_or_there_twice(well: FakeServer) -> None:
     assert "2 projects are called 'annotrain'" in error_of(well, "annotrain").what
 
 
+def test_an_address_out_of_the_browser_is_named(fake: FakeServer) -> None:
+    with pytest.raises(UserError, match="not as Label Studio") as error:
+        fetch(Server(f"{fake.url}/projects/1/data", TOKEN, "1"))
+    assert "without /projects or /api" in error.value.hint
+
+
 def test_an_answer_that_takes_too_long(well: FakeServer) -> None:
     well.replies[EXPORT] = [Reply(body=b"[]", wait=0.5)]
     assert "no answer within the time limit" in error_of(well, timeout=0.1).what
