@@ -71,8 +71,8 @@ def test_a_command_that_starts_over_says_so(
 
 @pytest.mark.parametrize(
     ("stage", "starts_over"),
-    [(name, True) for name in ("predict", "bench_predict", "compare", "bench")]
-    + [(name, False) for name in ("fit", "evaluate", "trials", "range_test")],
+    [(name, True) for name in ("predict", "bench_predict", "compare", "bench", "range_test")]
+    + [(name, False) for name in ("fit", "evaluate", "trials")],
 )
 def test_which_commands_start_over(stage: str, starts_over: bool) -> None:
     text = (ROOT / f"train/{stage}.py").read_text()
