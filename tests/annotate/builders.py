@@ -80,6 +80,16 @@ def picture(name: str, size: tuple[int, int] = (32, 32), colour: str = "navy") -
     return Task(name, path.as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
+def own_picture(name: str, size: tuple[int, int] = (200, 150)) -> Task:
+    """Write a picture into the user's folder, and the task that `annotate.sample` makes of it."""
+    path = Path("own") / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
+    Image.new("RGB", size, colour).save(path)
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    return picture(f"picture-{sha[:12]}", size, f"#{bytes(colour).hex()}")
+
+
 def write_room(tasks: list[Task], entries: list[dict[str, Any]]) -> None:
     """Write tasks, export and scheme into annotate/ of the current folder."""
     write_tasks(Path("annotate/tasks.json"), tasks)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from annotate.coco import to_coco
 from annotate.imported import read as bring
 from annotate.importing import coco, via, yolo
 from annotate.importing.fitting import fit
 from annotate.importing.load import Loaded, load
-from annotate.importing.matching import Finder
 from annotate.importing.results import to_result
 from annotate.importing.values import Labelled, Region, words
 from annotate.judge import Judged
@@ -33,23 +29,23 @@ from annotate.tidy import tidy
 from annotate.yolo import write_yolo
 from data.errors import UserError
 from data.pictures import CLASSES
-from tests.annotate.builders import DEFAULT, FIXTURES, REPLY, annotation, choice, entry, picture, reply
+from tests.annotate.builders import (
+    DEFAULT,
+    FIXTURES,
+    REPLY,
+    annotation,
+    choice,
+    entry,
+    own_picture,
+    picture,
+    reply,
+)
 from tests.annotate.builders import PEOPLE as ATTRIBUTES
 from tests.annotate.test_formats import boxes, near, pictures
 from tests.tiny import ROOT
 
 PEOPLE = read_scheme(ROOT / "annotate/label_config_people.xml")
 VIA = FIXTURES / "via.csv"
-
-
-def own_picture(name: str, size: tuple[int, int] = (200, 150)) -> Task:
-    """Write a picture into the user's folder, and the task that `annotate.sample` makes of it."""
-    path = Path("own") / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
-    Image.new("RGB", size, colour).save(path)
-    sha = hashlib.sha256(path.read_bytes()).hexdigest()
-    return picture(f"picture-{sha[:12]}", size, f"#{bytes(colour).hex()}")
 
 
 @pytest.fixture
@@ -357,68 +353,6 @@ def test_nothing_that_fits_is_an_error(room: Path, capsys: pytest.CaptureFixture
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "test-00042.png",
-        "annotate/images/test-00042.png",
-        "some/where/test-00042.png",
-        "C:\\pictures\\test-00042.png",
-        "test-00042",
-        "/data/local-files/?d=annotate/images/test-00042.png",
-        "0a1b2c3d-test-00042.png",
-        "http://elsewhere.example/a%20b/test%2D00042.png",
-    ],
-)
-def test_a_picture_is_found_however_a_tool_spells_it(name: str) -> None:
-    task = Task("test-00042", "annotate/images/test-00042.png", "0")
-    finder = Finder([task, Task("test-00043", "annotate/images/test-00043.png", "1")])
-    assert finder.find(name) == task
-    assert finder.find(name.replace("42", "44")) == "no picture of that name"
-
-
-def test_names_that_several_pictures_have(room: Path) -> None:
-    tasks = [own_picture("one/a.png"), own_picture("two/a.png"), own_picture("ünï 'c\" (3).png")]
-    finder = Finder(tasks, Path("own"))
-    assert finder.find("a.png") == "2 pictures are called a.png"
-    assert finder.find("set/two/a.png") == tasks[1]
-    assert finder.find("u\u0308nï 'c\" (3).png") == tasks[2]
-    assert Finder(tasks[1:], Path("own")).find("one/a.png") == "the picture is not in tasks.json"
-    with pytest.raises(UserError, match="no such folder"):
-        Finder(tasks, Path("nowhere"))
-
-
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        (["cam1/a.png", "cam2/a.png"], ["cam1/a.png"]),  # the folder is called cam1
-        (["/data/set/cam1/a.png", "/data/set/cam2/a.png"], ["/data/set/cam1/a.png"]),
-        (["C:\\set\\cam1\\a.png", "C:\\set\\cam2\\a.png"], ["C:\\set\\cam1\\a.png"]),
-        (["/d/?d=cam1%2Fa.png", "/d/?d=cam2%2Fa.png"], ["/d/?d=cam1%2Fa.png"]),
-        (["linked/a.png", "cam2/a.png"], ["linked/a.png"]),  # its other name
-        (["cam2/a.png", "cam3/a.png"], []),
-        (["cam2/a.png"], ["cam2/a.png"]),  # a folder may have got another name
-        (["a.png", "a.jpg"], ["a.png"]),
-        (["20240101-a.png", "20240102-a.png"], []),  # days
-        (["20240101-a.png", "a.png"], ["a.png"]),
-        (["0a1b2c3d-a.png", "12345678-a.png"], ["0a1b2c3d-a.png", "12345678-a.png"]),  # uploaded twice
-        (["0a1b2c3d-a.png", "images/a.png"], ["0a1b2c3d-a.png", "images/a.png"]),
-        (["a.png", "copy.png"], ["a.png", "copy.png"]),  # the same bytes
-        (["x/a.png", "x/copy.png"], ["x/a.png", "x/copy.png"]),
-    ],
-)
-def test_names_in_a_file_that_cannot_all_mean_one_picture(
-    room: Path, names: list[str], found: list[str]
-) -> None:
-    task = own_picture("cam1/a.png")
-    shutil.copy("own/cam1/a.png", "own/cam1/copy.png")
-    Path("own/linked").symlink_to("cam1")
-    told = Finder([task], Path("own/linked")).find_all(names)
-    assert [name for name in names if told[name] == task] == found
-    for name in set(names) - set(found):
-        assert told[name] in {f"{other} in the same file may be the picture as well" for other in names}
-
-
 def test_a_box_of_another_folder_is_not_given_to_a_picture_of_the_same_name(room: Path) -> None:
     task = own_picture("cam1/a.png")
     images = [{"id": number, "file_name": f"cam{number}/a.png"} for number in (1, 2)]
@@ -497,15 +431,6 @@ def test_several_annotators_of_a_file_become_one_and_that_is_said(
     assert "annotators" not in capsys.readouterr().out
     bring(Path("kept.json"), [picture("a")], DEFAULT, None)
     assert "2 annotators in it become one there, the token's" in capsys.readouterr().out
-
-
-def test_files_in_the_folder_that_cannot_be_read_are_named(
-    room: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    task = own_picture("a.png")
-    Path("own/gone.png").symlink_to("nowhere.png")
-    assert Finder([task], Path("own")).find("a.png") == task
-    assert "not looked at: own/gone.png: a link that leads nowhere" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
