@@ -13,7 +13,7 @@ from typing import Any
 
 from annotate.boxes import Size, UnfitError, cut_off, finite, measure, place
 from annotate.records import Annotation, Box, Problem
-from annotate.scheme import JOINED, Boxes, Choices, Control, Note, Scheme
+from annotate.scheme import JOINED, Boxes, Choices, Control, Note, Scheme, stars
 
 
 def read(entry: dict[str, Any], scheme: Scheme, size: Size | None) -> tuple[list[Annotation], list[Problem]]:
@@ -94,11 +94,8 @@ class _Reader:
             said = [str(one) for one in told.pop((region, control.name), [])]
             if isinstance(control, Choices):
                 said = self._known(control, said, where)
-            elif control.kind == "rating" and said and not (len(said) == 1 and _whole(said[0])):
-                self.problem(
-                    "malformed", f"{where}{control.name}: {', '.join(said)}; expected a whole number"
-                )
-                said = []
+            elif control.kind == "rating" and said:
+                said = self._stars(control, said, where)
             if said:
                 answers[control.name] = JOINED.join(said)
         return answers
@@ -113,6 +110,13 @@ class _Reader:
             self.problem("two choices", f"{where}{control.name}: {', '.join(known)}")
             return []
         return known
+
+    def _stars(self, control: Note, said: list[str], where: str) -> list[str]:
+        number = stars(said[0]) if len(said) == 1 else None
+        if number is None:
+            self.problem("malformed", f"{where}{control.name}: {', '.join(said)}; expected a whole number")
+            return []
+        return [number]
 
     def _boxes(
         self, drawn: list[tuple[Boxes, dict[str, Any]]], told: dict[tuple[str, str], list[Any]]
@@ -182,13 +186,6 @@ def _said(part: dict[str, Any], control: Choices | Note) -> list[Any]:
     if said is None:
         return []
     return said if isinstance(said, list) else [said]
-
-
-def _whole(text: str) -> bool:
-    try:
-        return float(text).is_integer()
-    except ValueError:
-        return False
 
 
 def _seconds(value: Any) -> float | None:

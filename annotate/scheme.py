@@ -51,6 +51,15 @@ class Note:
 Control = Choices | Boxes | Note
 
 
+def stars(said: str) -> str | None:
+    """Return a rating as tables have it, `4` of `4.0`; None for what is no whole number from 0 on."""
+    try:
+        number = float(said)
+    except ValueError:
+        return None
+    return f"{number:.0f}" if number >= 0 and number.is_integer() else None
+
+
 @dataclass(frozen=True)
 class Scheme:
     """What can be said about a picture; controls in the order of the file."""

@@ -11,7 +11,7 @@ from typing import Any
 from annotate.boxes import Size, UnfitError, cut_off, finite, measure, place
 from annotate.importing.values import CLASS, Labelled, Region, Words
 from annotate.records import Annotation, Box, Problem
-from annotate.scheme import JOINED, Boxes, Choices, Note, Scheme
+from annotate.scheme import JOINED, Boxes, Choices, Note, Scheme, stars
 from annotate.tasks import Task
 
 LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute that tells a box's
@@ -84,10 +84,14 @@ class _Fitter:
         return sorted(words, key=control.options.index)
 
     def _noted(self, control: Note, told: list[str], where: str) -> list[str]:
-        if control.kind == "rating" and told and not (len(told) == 1 and told[0].isdecimal()):
-            self.problem("unknown attribute", f"{where}{control.name}: {', '.join(told)}; expected a number")
+        if control.kind != "rating" or not told:
+            return told
+        number = stars(told[0]) if len(told) == 1 else None
+        if number is None:
+            what = f"{where}{control.name}: {', '.join(told)}; expected a whole number"
+            self.problem("unknown attribute", what)
             return []
-        return told
+        return [number]
 
     def boxes(self, regions: Iterable[Region]) -> Iterable[Box]:
         """Yield the boxes that can be used."""

@@ -55,5 +55,5 @@ def _value(control: Choices | Note, answer: str) -> dict[str, Any]:
     if isinstance(control, Choices):
         return {"choices": answer.split(JOINED) if control.multiple else [answer]}
     if control.kind == "rating":
-        return {"rating": int(float(answer))}
+        return {"rating": int(answer)}
     return {"text": [answer]}

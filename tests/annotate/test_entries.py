@@ -26,7 +26,7 @@ def test_the_committed_export_speaks_of_the_committed_tasks() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("<<<<<<< HEAD\n[]", "not JSON"),
+        ("[{]", "not JSON"),
         ("{}", "expected a list"),
         ("[7]", "entry 1 is not a picture"),
         (json.dumps([entry("a"), {"image_id": "b"}]), "entry 2 is not a picture"),
@@ -40,3 +40,11 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: str, says:
     with pytest.raises(UserError, match=says) as error:
         read_export(path)
     assert "dvc repro -fs export" in error.value.hint
+
+
+def test_a_merge_that_git_could_not_do_is_called_that(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text("[\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> theirs\n]\n")
+    with pytest.raises(UserError, match="both branches of a merge have labels") as error:
+        read_export(path)
+    assert f"git checkout --ours {path}" in error.value.hint

@@ -126,6 +126,6 @@ def test_a_picture_counts_as_labelled(
 
 def test_a_file_that_is_no_export_is_kept_for_git_to_mend() -> None:
     EXPORT.write_text("<<<<<<< HEAD\n[]")
-    with pytest.raises(UserError, match="not JSON"):
+    with pytest.raises(UserError, match="both branches of a merge"):
         export.main()
     assert EXPORT.read_text() == "<<<<<<< HEAD\n[]"

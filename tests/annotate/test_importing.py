@@ -461,7 +461,11 @@ def test_labels_and_answers_that_the_scheme_does_not_have() -> None:
     assert one_box("dog")[1] == ["unknown class: r1: 'dog' is not in the scheme; left out"]
     assert one_box(None)[1] == ["unknown class: r1: no attribute tells its label (box); left out"]
     assert one_box("kid", pose=("sitting", "standing"))[1] == ["two choices: r1: pose: sitting, standing"]
-    assert one_box("kid", label=("many",))[1] == ["unknown attribute: r1: label: many; expected a number"]
+    wrong = "unknown attribute: r1: label: many; expected a whole number"
+    assert one_box("kid", label=("many",))[1] == [wrong]
+    annotation, problems = one_box("kid", label=("4.0",))  # as pandas writes a column with gaps
+    assert annotation is not None
+    assert (annotation.boxes[0].attributes, problems) == ({"label": "4"}, [])
 
 
 def test_a_picture_of_another_size_keeps_its_class_and_loses_its_boxes() -> None:

@@ -126,7 +126,7 @@ def test_attributes_belong_to_their_box() -> None:
         STARS,
         remark,
     )
-    assert attributes == {"pose": "sitting", "accessories": "bag|hat", "label": "4.0", "remark": "tall|thin"}
+    assert attributes == {"pose": "sitting", "accessories": "bag|hat", "label": "4", "remark": "tall|thin"}
     assert problems == []
 
 

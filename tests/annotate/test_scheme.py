@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from annotate.scheme import Boxes, Choices, Note, read_scheme
+from annotate.scheme import Boxes, Choices, Note, read_scheme, stars
 from data.errors import UserError
 from data.pictures import CLASSES
 from tests.annotate.builders import DEFAULT, PEOPLE
@@ -110,3 +110,22 @@ def test_xml_that_could_read_files_or_grow_without_end_is_refused(tmp_path: Path
 def test_a_missing_scheme(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         read_scheme(tmp_path / "label_config.xml")
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("4", "4"),
+        ("4.0", "4"),
+        (" 5 ", "5"),
+        ("0", "0"),
+        ("-1", None),
+        ("2.5", None),
+        ("many", None),
+        ("nan", None),
+        ("1e400", None),
+        ("True", None),
+    ],
+)
+def test_a_rating_is_a_whole_number(said: str, number: str | None) -> None:
+    assert stars(said) == number
