@@ -1,4 +1,4 @@
-"""Label Studio's HTTP interface, as far as `push` and `status` need it.
+"""Label Studio's HTTP interface, as far as the commands of `python -m annotate` need it.
 
 Beside the library that `annotate.server` fetches with: that one cannot upload, takes two seconds to be ready,
 and repeats a POST by itself, which doubles tasks. Reference: https://api.labelstud.io.
@@ -90,8 +90,13 @@ class Api:
         self._checked(self._ask("DELETE", path, json=content))
 
     def content(self, path: str) -> bytes | None:
-        """Return a file as the server gives it to a browser; None if it does not."""
+        """Return a file as the server gives it to a browser; None if it has none there.
+
+        Raises `PassingError` where another try may find it.
+        """
         response = self._ask("GET", path)
+        if response.status_code in PASSING - {500}:  # which may be its way to say that it cannot read a path
+            self._checked(response)
         return response.content if response.status_code == 200 else None
 
     def _json(self, method: str, path: str, **request: Any) -> Any:

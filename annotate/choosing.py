@@ -47,11 +47,11 @@ def diverse(table: pd.DataFrame, count: int, seed: int) -> list[str]:
     from sklearn.cluster import KMeans  # type: ignore[import-untyped]
 
     points = np.sqrt(table.to_numpy())
-    means = KMeans(count, n_init=1, random_state=seed).fit(points)
-    distance = means.transform(points)
+    clusters = min(count, len(np.unique(points, axis=0)))  # of equal pictures one is as good as another
+    distance = KMeans(clusters, n_init=1, random_state=seed).fit(points).transform(points)
     names: list[str] = []
-    for centre in range(count):
-        nearest = np.argsort(distance[:, centre], kind="stable")
+    for place in range(count):
+        nearest = np.argsort(distance[:, place % clusters], kind="stable")
         names.append(next(table.index[row] for row in nearest if table.index[row] not in names))
     return names
 

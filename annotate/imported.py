@@ -76,10 +76,13 @@ def read(
             else "--as predictions brings those of pictures without labels"
         )
         print(f"{found.guesses} predictions in it left out; {why}")
+    if found.numbers:
+        print(f"{found.numbers} predictions in it are numbers alone, as a server's export has them; left out")
     if not found.annotations:
         raise UserError(
             f"{path}: no label in it fits our pictures and scheme",
-            "the list above says why; are its pictures in annotate/tasks.json, its classes in the scheme?",
+            "the list above says why; are its pictures in annotate/tasks.json, or those of --images, and its"
+            " classes in the scheme?",
         )
     asked = scheme.picture_class
     bare = sum(not one.label for one in found.annotations)

@@ -5,7 +5,8 @@
     python -m annotate push --from FILE         and labels that were made elsewhere
 
 Reads annotate/tasks.json, images/, label_config.xml and instructions.html; for --prelabel
-train/report/task_predictions.csv. Changes the project that LABEL_STUDIO_PROJECT names, and no file.
+train/report/task_predictions.csv. Changes the project that LABEL_STUDIO_PROJECT names, and keeps what it
+finds there in .label-studio/pushed.json.
 """
 
 from __future__ import annotations
@@ -60,21 +61,26 @@ def push(
     ] = None,
 ) -> None:
     """Bring pictures, scheme and suggestions to Label Studio, nothing twice."""
-    if prelabel_ and from_ and as_ is As.predictions:
+    guesses = as_ is As.predictions
+    about_file = {"--as predictions": guesses, "--gaps": gaps, "--images": images is not None}
+    if idle := next((name for name, given in about_file.items() if given and not from_), None):
+        raise UserError(f"{idle} without --from: there is no file of labels", "name it, or leave this out.")
+    if guesses and (prelabel_ or gaps):
         raise UserError(
-            "--prelabel and --as predictions together: the page shows one set of predictions",
-            "push one of them, or bring the file --as annotations.",
+            "--prelabel and --as predictions together: the page shows one set of predictions"
+            if prelabel_
+            else "--gaps and --as predictions together: it is about annotations alone",
+            "leave out one of them, or bring the file --as annotations.",
         )
     tasks, scheme = read_tasks(), read_scheme()
     answers = prelabel.read(tasks, scheme) if prelabel_ else None
-    guesses = as_ is As.predictions
     labels = imported.read(from_, tasks, scheme, images, guesses, gaps) if from_ else None
     with Api(required()) as api:
         ours = settle(api, scheme)
-        there = bring(api, ours, tasks, upload, labels if as_ is As.annotations else None)
+        there = bring(api, ours, tasks, upload, None if guesses else labels)
         if answers:
             suggest(api, ours, there, answers.version, answers.suggestions)
-        if labels and as_ is As.predictions:
+        if labels and guesses:
             if labels.further:
                 print(
                     f"{labels.further} annotations left out: one prediction a picture, the first annotator's"

@@ -63,11 +63,14 @@ class _Reader:
             elif control is not None:
                 about_box = isinstance(control, Note) or control.per_region
                 told[str(part.get("id")) if about_box else "", control.name].extend(_said(part, control))
+        asked = self.scheme.picture_class
+        classed = asked is not None and bool(told.get(("", asked.name)))
         answers = self._answers("", told, self.scheme.about_picture)
         boxes = self._boxes(drawn, told)
-        asked = self.scheme.picture_class
         label = answers.pop(asked.name, None) if asked else None
-        if asked:
+        if asked and not classed:
+            self.problem("no class", "gave no class")
+        if label:
             self._check_class(label, boxes)
         return Annotation(self.picture, self.annotator, _seconds(raw.get("lead_time")), label, answers, boxes)
 
@@ -164,12 +167,9 @@ class _Reader:
                 self.problem("unknown class", f"{region}: {one!r} is not in the scheme")
         return known[0]
 
-    def _check_class(self, given: str | None, boxes: tuple[Box, ...]) -> None:
-        told = {"unknown class", "two choices"} & {problem.kind for problem in self.problems}
-        if given is None and not told:
-            self.problem("no class", "gave no class")
+    def _check_class(self, given: str, boxes: tuple[Box, ...]) -> None:
         labels = {box.label for box in boxes}
-        if given and labels and given not in labels and given in self.scheme.box_labels:
+        if labels and given not in labels and given in self.scheme.box_labels:
             self.problem("box against class", f"{given}, but the boxes are {', '.join(sorted(labels))}")
 
 

@@ -10,7 +10,16 @@ from collections import defaultdict
 from typing import Any
 
 from annotate.boxes import Size
-from annotate.importing.values import CLASS, Labelled, NotReadableError, Read, Region, words
+from annotate.importing.values import (
+    CLASS,
+    Labelled,
+    NotReadableError,
+    Read,
+    Region,
+    attributes,
+    of_one_name,
+    words,
+)
 from annotate.records import Problem
 from annotate.scheme import JOINED
 
@@ -35,7 +44,7 @@ def read(content: dict[str, Any]) -> Read:
     names = _by_id(content, "categories", "name", "category_id")
     files = _by_id(content, "images", "file_name", "image_id")
     regions: dict[Any, list[Region]] = defaultdict(list)
-    problems = []
+    problems: list[Problem] = []
     for mark in content["annotations"]:
         image = mark.get("image_id")
         reason = _unfit(mark, names, files)
@@ -49,7 +58,7 @@ def read(content: dict[str, Any]) -> Read:
         Labelled(name, tuple(regions[number]), _answers(one), _size(one))
         for (number, name), one in images.items()
     ]
-    return Read("COCO", tuple(pictures), tuple(problems))
+    return Read("COCO", of_one_name(pictures, problems), tuple(problems))
 
 
 def _by_id(content: dict[str, Any], part: str, name: str, use: str) -> dict[Any, str]:
@@ -76,13 +85,10 @@ def _unfit(mark: dict[str, Any], names: dict[Any, str], files: dict[Any, str]) -
 
 
 def _region(mark: dict[str, Any], names: dict[Any, str]) -> Region:
-    said = mark.get("attributes")
-    attributes = {
-        str(name): tuple(word for text in words(value) for word in text.split(JOINED))
-        for name, value in (said.items() if isinstance(said, dict) else ())
-    }
+    said = attributes(mark.get("attributes"))
+    split = {name: tuple(word for text in told for word in text.split(JOINED)) for name, told in said.items()}
     x, y, width, height = mark["bbox"]
-    return Region(names[mark["category_id"]], x, y, width, height, attributes)
+    return Region(names[mark["category_id"]], x, y, width, height, split)
 
 
 def _answers(image: dict[str, Any]) -> dict[str, tuple[str, ...]]:

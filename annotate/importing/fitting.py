@@ -1,6 +1,7 @@
 """What a file says made to fit: our picture, the scheme's own spelling, pixels within the picture.
 
-A question or an option is known by its letters and digits alone: `Age Group` is `age_group`.
+A question or an option that is written otherwise is known by its letters and digits alone, `Age Group` is
+`age_group`, if no other one has the same.
 """
 
 from __future__ import annotations
@@ -52,32 +53,30 @@ class _Fitter:
 
     def answers(self, said: Words, asked: Iterable[Choices | Note], where: str) -> dict[str, str]:
         """Return the answers in the order of the scheme; what it does not ask becomes a problem."""
-        given = dict(said)
-        found = {}
-        for control in asked:
-            names = [name for name in given if _plain(name) == _plain(control.name)]
-            told = [word for name in names for word in given.pop(name)]
-            words = self._known(control, told, where)
-            if words:
-                found[control.name] = JOINED.join(words)
-        for name, told_more in given.items():
-            self.problem(
-                "unknown attribute", f"{where}{name}: {', '.join(told_more)}; not asked in the scheme"
-            )
-        return found
+        asked = tuple(asked)
+        told: dict[str, list[str]] = {control.name: [] for control in asked}
+        for name, words in said.items():
+            meant = _meant(name, told)
+            if len(meant) == 1:
+                told[meant[0]] += words
+            else:
+                what = _unclear(meant) or "not asked in the scheme"
+                self.problem("unknown attribute", f"{where}{name}: {', '.join(words)}; {what}")
+        known = {control.name: self._known(control, told[control.name], where) for control in asked}
+        return {name: JOINED.join(words) for name, words in known.items() if words}
 
     def _known(self, control: Choices | Note, told: list[str], where: str) -> list[str]:
         if isinstance(control, Note):
             return self._noted(control, told, where)
-        spelt = {_plain(option): option for option in control.options}
         kind = "unknown class" if control == self.scheme.picture_class else "unknown attribute"
         words = []
         for word in told:
-            option = word if word in control.options else spelt.get(_plain(word))
-            if option is None:
-                self.problem(kind, f"{where}{control.name}: {word!r} is not in the scheme")
-            elif option not in words:
-                words.append(option)
+            meant = _meant(word, control.options)
+            if len(meant) != 1:
+                what = _unclear(meant) or "is not in the scheme"
+                self.problem(kind, f"{where}{control.name}: {word!r} {what}")
+            elif meant[0] not in words:
+                words.append(meant[0])
         if len(words) > 1 and not control.multiple:
             self.problem("two choices", f"{where}{control.name}: {', '.join(words)}")
             return []
@@ -137,10 +136,11 @@ class _Fitter:
         raise UnfitError("unknown class", f"no attribute tells its label ({', '.join(controls)}); left out")
 
     def _spelt(self, label: str) -> str:
-        known = {_plain(one): one for one in self.scheme.box_labels}
-        if label not in known.values() and _plain(label) not in known:
-            raise UnfitError("unknown class", f"{label!r} is not in the scheme; left out")
-        return label if label in known.values() else known[_plain(label)]
+        meant = _meant(label, self.scheme.box_labels)
+        if len(meant) != 1:
+            what = _unclear(meant) or "is not in the scheme"
+            raise UnfitError("unknown class", f"{label!r} {what}; left out")
+        return meant[0]
 
     def _per_cent(self, region: Region) -> dict[str, Any]:
         """Return a box in per cent of the picture, as Label Studio has it."""
@@ -151,7 +151,19 @@ class _Fitter:
 
 def _scaled(value: Any, whole: int) -> Any:
     """Return a number in per cent; anything else stays, to be refused with its name."""
-    return value * 100 / whole if finite(value) else value
+    return float(value) * 100 / whole if finite(value) else value
+
+
+def _meant(word: str, known: Iterable[str]) -> list[str]:
+    """Return what of the scheme a word may mean: itself, or what has its letters and digits."""
+    known = list(known)
+    if word in known:
+        return [word]
+    return [one for one in known if _plain(one) == _plain(word)]
+
+
+def _unclear(meant: list[str]) -> str | None:
+    return f"may mean {' or '.join(meant)}" if meant else None
 
 
 def _plain(name: str) -> str:

@@ -30,7 +30,8 @@ SOMEBODY = "somebody"  # the one annotator of a file that names none
 class Loaded:
     """What a file comes to: annotations of our pictures, and what was left out or changed.
 
-    `guesses` is how many predictions are in the file and not among the annotations.
+    `guesses` is how many predictions are in the file and not among the annotations, `numbers` how many are
+    there as numbers alone.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Loaded:
     problems: tuple[Problem, ...]
     sizes: dict[str, Size]
     guesses: int = 0
+    numbers: int = 0
 
 
 def load(
@@ -53,8 +55,8 @@ def load(
         finder = Finder(tasks, images)
         if isinstance(content, Read):
             return _fitted(content, finder, scheme)
-        content, left = _guessed(content, guesses)
-        return replace(_label_studio(content, finder, scheme), guesses=left)
+        content, left, numbers = _guessed(content, guesses)
+        return replace(_label_studio(content, finder, scheme), guesses=left, numbers=numbers)
     except NotReadableError as error:
         raise UserError(f"{path}: {error}", error.hint or f"expected {FORMATS}.") from None
 
@@ -96,21 +98,22 @@ def _is_label_studio(content: Any) -> bool:
     )
 
 
-def _guessed(tasks: list[dict[str, Any]], wanted: bool) -> tuple[list[dict[str, Any]], int]:
+def _guessed(tasks: list[dict[str, Any]], wanted: bool) -> tuple[list[dict[str, Any]], int, int]:
     """Return the tasks, if wanted with predictions as annotations, and how many of those are left out.
 
-    What a server exports as JSON has the numbers of predictions and not what they say.
+    Last comes how many predictions are numbers alone: what a server exports does not say what they say.
     """
-    found, left = [], 0
+    found, left, numbers = [], 0, 0
     for task in tasks:
         guesses = task.get("predictions")
         guesses = guesses if isinstance(guesses, list) else []
         whole = [one for one in guesses if isinstance(one, dict) and isinstance(one.get("result"), list)]
         taken = whole[:1] if wanted and not task.get("annotations") else []
-        left += len(guesses) - len(taken)
+        left += len(whole) - len(taken)
+        numbers += len(guesses) - len(whole)
         told = [{"result": one["result"]} for one in taken]
         found.append({**task, "annotations": told or task.get("annotations", [])})
-    return found, left
+    return found, left, numbers
 
 
 def _fitted(content: Read, finder: Finder, scheme: Scheme) -> Loaded:
@@ -136,9 +139,14 @@ def _fitted(content: Read, finder: Finder, scheme: Scheme) -> Loaded:
 
 
 def _named(task: dict[str, Any]) -> dict[str, Any]:
-    """Return a server's task known by the whole address of its picture where it has no name of ours."""
+    """Return a server's task known by the whole address of its picture where it has no name of ours.
+
+    A project may call its field otherwise than `image`: of a task with one text, that is the address.
+    """
     data = task.get("data") or {}
-    return {**task, "data": {**data, "image_id": data.get("image_id") or data.get("image")}}
+    texts = [text for text in data.values() if isinstance(text, str)]
+    only = texts[0] if len(texts) == 1 else f"task {task.get('id')} without data.image"
+    return {**task, "data": {**data, "image_id": data.get("image_id") or data.get("image") or only}}
 
 
 def _label_studio(tasks: list[dict[str, Any]], finder: Finder, scheme: Scheme) -> Loaded:

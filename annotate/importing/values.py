@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,3 +72,26 @@ def words(value: Any) -> tuple[str, ...]:
         return ()
     text = "yes" if value is True else str(value).strip()
     return (text,) if text else ()
+
+
+def attributes(said: Any) -> dict[str, tuple[str, ...]]:
+    """Return the attributes with something in them; a set of options may all be false."""
+    if not isinstance(said, dict):
+        return {}
+    found = {str(name): words(value) for name, value in said.items()}
+    return {name: answer for name, answer in found.items() if answer}
+
+
+def of_one_name(pictures: list[Labelled], problems: list[Problem]) -> tuple[Labelled, ...]:
+    """Leave out pictures that have one name: which of them is ours cannot be told.
+
+    Of those of which nothing is said one is enough.
+    """
+    said = {one.picture for one in pictures if one.regions or one.answers}
+    pictures = [one for one in pictures if one.regions or one.answers or one.picture not in said]
+    often = Counter(one.picture for one in pictures)
+    for one in pictures:
+        if often[one.picture] > 1:
+            what = f"{often[one.picture]} pictures of that name; {len(one.regions)} boxes left out"
+            problems.append(Problem(one.picture, "not ours", what))
+    return tuple(one for one in pictures if often[one.picture] == 1)

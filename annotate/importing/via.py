@@ -9,11 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from annotate.importing.values import Labelled, NotReadableError, Read, Region, words
+from annotate.importing.values import Labelled, NotReadableError, Read, Region, attributes, of_one_name
 from annotate.records import Problem
 
 COLUMNS = (
@@ -58,8 +57,8 @@ def read_json(content: Any) -> Read:
             for part in listed
         ]
         regions = tuple(_regions(name, parts, problems))
-        pictures.append(Labelled(name, regions, _answers(one.get("file_attributes"))))
-    return Read("VGG Image Annotator, JSON", _of_one_name(pictures, problems), tuple(problems))
+        pictures.append(Labelled(name, regions, attributes(one.get("file_attributes"))))
+    return Read("VGG Image Annotator, JSON", of_one_name(pictures, problems), tuple(problems))
 
 
 def _pictures(content: Any) -> list[Any]:
@@ -86,10 +85,10 @@ def read_csv(text: str) -> Read:
     except csv.Error as error:
         raise NotReadableError(str(error)) from None
     pictures = [
-        Labelled(key[0], tuple(_regions(key[0], parts, problems)), _answers(about[key]))
+        Labelled(key[0], tuple(_regions(key[0], parts, problems)), attributes(about[key]))
         for key, parts in shapes.items()
     ]
-    return Read("VGG Image Annotator, CSV", _of_one_name(pictures, problems), tuple(problems))
+    return Read("VGG Image Annotator, CSV", of_one_name(pictures, problems), tuple(problems))
 
 
 def _row(
@@ -113,21 +112,6 @@ def _row(
         parts.append((shape, said))
 
 
-def _of_one_name(pictures: list[Labelled], problems: list[Problem]) -> tuple[Labelled, ...]:
-    """Leave out pictures that have one name and differ in size: which of them is ours cannot be told.
-
-    Of those of which nothing is said one is enough.
-    """
-    said = {one.picture for one in pictures if one.regions or one.answers}
-    pictures = [one for one in pictures if one.regions or one.answers or one.picture not in said]
-    often = Counter(one.picture for one in pictures)
-    for one in pictures:
-        if often[one.picture] > 1:
-            what = f"{often[one.picture]} pictures of that name; {len(one.regions)} boxes left out"
-            problems.append(Problem(one.picture, "not ours", what))
-    return tuple(one for one in pictures if often[one.picture] == 1)
-
-
 def _cell(text: str | None) -> Any:
     """Return the JSON in a cell; nothing in an empty one."""
     return json.loads(text) if text and text.strip() else {}
@@ -141,12 +125,4 @@ def _regions(name: str, parts: Iterable[tuple[Any, Any]], problems: list[Problem
             problems.append(Problem(name, "malformed", what))
             continue
         x, y, width, height = (shape.get(edge) for edge in ("x", "y", "width", "height"))
-        yield Region(None, x, y, width, height, _answers(said))
-
-
-def _answers(said: Any) -> dict[str, tuple[str, ...]]:
-    """Return the attributes with something in them; a set of options may all be false."""
-    if not isinstance(said, dict):
-        return {}
-    found = {str(name): words(value) for name, value in said.items()}
-    return {name: answer for name, answer in found.items() if answer}
+        yield Region(None, x, y, width, height, attributes(said))

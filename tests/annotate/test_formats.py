@@ -142,12 +142,16 @@ def test_a_box_in_each_format() -> None:
     ]
     assert [mark["bbox"] for mark in coco["annotations"]] == [[8, 4, 16, 8], [12, 4, 4, 8]]
     assert [mark["category_id"] for mark in coco["annotations"]] == [4, 10]
+    assert [mark["area"] for mark in coco["annotations"]] == [128, 32]
     assert coco["annotations"][0]["segmentation"] == [[8, 4, 24, 4, 24, 12, 8, 12]]
     assert [line(box, (32, 16), CLASSES) for box in one.chosen.boxes] == [
         "3 0.500000 0.500000 0.500000 0.500000\n",
         "9 0.437500 0.500000 0.125000 0.500000\n",
     ]
-    assert b"<xmin>12.00</xmin>" in to_voc(one.task.image, (32, 16), one.chosen.boxes)
+    voc = to_voc(one.task.image, (32, 16), one.chosen.boxes)
+    assert b"<xmin>12.00</xmin>" in voc
+    assert ET.fromstring(voc).findtext("filename") == "test-00042.png"
+    assert ET.fromstring(voc).findtext("folder") == "annotate/images"
 
 
 def test_labelled_without_a_box_is_told_from_not_labelled(tmp_path: Path) -> None:

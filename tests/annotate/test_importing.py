@@ -22,8 +22,8 @@ from annotate.importing.results import to_result
 from annotate.importing.values import Labelled, Region, words
 from annotate.judge import Judged
 from annotate.reading import read
-from annotate.records import Annotation
-from annotate.scheme import Choices, read_scheme
+from annotate.records import Annotation, Bounds, Box
+from annotate.scheme import Boxes, Choices, Scheme, read_scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
 from annotate.yolo import write_yolo
@@ -39,6 +39,7 @@ from tests.annotate.builders import (
     own_picture,
     picture,
     reply,
+    with_boxes,
 )
 from tests.annotate.builders import PEOPLE as ATTRIBUTES
 from tests.annotate.test_formats import boxes, near, pictures
@@ -222,6 +223,37 @@ def test_annotations_of_coco_that_cannot_be_used(mark: dict[str, Any], says: str
     assert content.pictures[0].regions == ()
 
 
+def test_two_images_of_coco_that_have_one_name_are_left_out() -> None:
+    content = json.loads(COCO)
+    content["images"].append({"id": 2, "file_name": "a.png"})
+    assert len(coco.read(content).pictures) == 1  # of the other one nothing is said
+    content["annotations"].append({**content["annotations"][0], "image_id": 2})
+    found = coco.read(content)
+    assert found.pictures == ()
+    what = "2 pictures of that name; 1 boxes left out"
+    assert [(one.kind, one.what) for one in found.problems] == [("not ours", what)] * 2
+
+
+def test_attributes_of_coco_come_back_as_they_went() -> None:
+    bounds = Bounds(1.0, 2.0, 11.0, 22.0)
+    said = {"pose": "sitting", "accessories": "bag|hat", "label": "4", "remark": "tall"}
+    box = Box("r1", "person", 1.0, 2.0, 10.0, 20.0, 0.0, bounds, said)
+    one = with_boxes("a", (30, 30), [])
+    assert one.chosen is not None
+    with_box = replace(one, agreed=None, annotations=(replace(one.chosen, boxes=(box,)),))
+    content = to_coco([with_box], ATTRIBUTES.box_labels)
+    (labelled,) = coco.read(json.loads(json.dumps(content))).pictures
+    annotation, problems = fit(labelled, one.task, ATTRIBUTES, (30, 30), "somebody")
+    assert annotation is not None
+    assert (annotation.boxes, problems) == ((box,), [])
+
+
+def test_an_attribute_of_coco_that_says_nothing_is_none() -> None:
+    content = json.loads(COCO)
+    content["annotations"][0]["attributes"] = {"occluded": False, "note": "", "pose": "sitting"}
+    assert coco.read(content).pictures[0].regions[0].attributes == {"pose": ("sitting",)}
+
+
 def test_records_of_coco_that_are_there_twice_and_ids_that_nothing_uses() -> None:
     content = json.loads(COCO)
     content["images"] += [content["images"][0], {"file_name": "b.png"}, {"file_name": "c.png"}]
@@ -261,7 +293,7 @@ def test_an_export_of_label_studio(room: Path) -> None:
     ]
     assert list(loaded.annotations) == expected
     Path("kept.json").write_text(json.dumps(tidy(reply())))
-    assert load(Path("kept.json"), tasks, DEFAULT) == replace(loaded, guesses=0)  # those are not kept
+    assert load(Path("kept.json"), tasks, DEFAULT) == replace(loaded, numbers=0)  # those are not kept
 
 
 def test_predictions_in_a_file_of_label_studio_are_counted_or_brought(
@@ -284,12 +316,14 @@ def test_predictions_in_a_file_of_label_studio_are_counted_or_brought(
     )
     labels = bring(Path("told.json"), tasks, DEFAULT, None)
     assert list(labels.annotations) == ["b"]
-    assert "4 predictions in it left out; --as predictions brings those" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "3 predictions in it left out; --as predictions brings those" in out
+    assert "1 predictions in it are numbers alone, as a server's export has them; left out" in out
     labels = bring(Path("told.json"), tasks, DEFAULT, None, guesses=True)
     said = {name: one.result[0]["value"]["choices"] for name, one in labels.suggestions.items()}
     assert said == {"a": ["cat"], "b": ["ship"]}
     assert (
-        "3 predictions in it left out; one for each picture without labels is taken"
+        "2 predictions in it left out; one for each picture without labels is taken"
         in capsys.readouterr().out
     )
 
@@ -375,6 +409,19 @@ def test_a_box_of_another_folder_is_not_given_to_a_picture_of_the_same_name(room
     assert [one.label for one in loaded.annotations] == ["cat"]
     what = f"{folder}1/a.png in the same file may be the picture as well; 1 annotations left out"
     assert told(loaded) == [("not ours", what)]
+
+
+def test_what_via_says_of_the_whole_picture(room: Path) -> None:
+    about = {"class": "cat"}
+    row = ["a.png", -1, json.dumps(about), 0, 0, "{}", "{}"]
+    out = io.StringIO()
+    csv.writer(out).writerows([via.COLUMNS, row])
+    content = {"a.png-1": {"filename": "a.png", "size": -1, "regions": [], "file_attributes": about}}
+    Path("via.csv").write_text(out.getvalue())
+    Path("via.json").write_text(json.dumps(content))
+    for name in ("via.csv", "via.json"):
+        loaded = load(Path(name), [picture("a")], DEFAULT)
+        assert ([one.label for one in loaded.annotations], loaded.problems) == (["cat"], ())
 
 
 def test_pictures_of_one_name_and_two_sizes_are_left_out(own: dict[str, Task]) -> None:
@@ -466,6 +513,68 @@ def test_labels_and_answers_that_the_scheme_does_not_have() -> None:
     annotation, problems = one_box("kid", label=("4.0",))  # as pandas writes a column with gaps
     assert annotation is not None
     assert (annotation.boxes[0].attributes, problems) == ({"label": "4"}, [])
+
+
+SIGNS = Scheme(
+    (
+        Choices("grade", ("A+", "A-", "B"), multiple=False, per_region=False),
+        Choices("a b", ("x",), multiple=False, per_region=False),
+        Choices("a-b", ("y",), multiple=False, per_region=False),
+        Boxes("box", ("C", "C++")),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("label", "grade", "problems"),
+    [
+        ("C", "A-", []),
+        ("C++", "A+", []),
+        ("c", "A+", ["unknown class: r1: 'c' may mean C or C++; left out"]),
+        ("C", "A", ["unknown class: grade: 'A' may mean A+ or A-"]),
+        ("C", "b", []),
+    ],
+)
+def test_names_that_differ_in_signs_alone_are_not_taken_for_each_other(
+    label: str, grade: str, problems: list[str]
+) -> None:
+    said = Labelled("a", (Region(label, 1, 2, 3, 4),), {"grade": (grade,)})
+    annotation, found = fit(said, Task("a", "a.png", ""), SIGNS, (10, 10), "somebody")
+    assert [f"{one.kind}: {one.what}" for one in found] == problems
+    assert annotation is not None
+    assert [box.label for box in annotation.boxes] == [label] * (label in {"C", "C++"})
+    assert annotation.label == {"A": None, "b": "B"}.get(grade, grade)
+
+
+def test_questions_that_differ_in_signs_alone_are_not_taken_for_each_other() -> None:
+    said = Labelled("a", (), {"a-b": ("y",), "A B": ("x",)})
+    annotation, problems = fit(said, Task("a", "a.png", ""), SIGNS, (10, 10), "somebody")
+    assert annotation is not None
+    assert annotation.answers == {"a-b": "y"}
+    assert [one.what for one in problems] == ["A B: x; may mean a b or a-b"]
+
+
+def test_a_number_of_hundreds_of_digits_is_outside() -> None:
+    said = Labelled("a", (Region("C", 10**308, 2, 3, 4),))
+    assert [one.kind for one in fit(said, Task("a", "a.png", ""), SIGNS, (10, 10), "x")[1]] == [
+        "not a number"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ({"image": "/data/upload/1/a.png"}, "/data/upload/1/a.png"),
+        ({"img": "/data/upload/1/a.png", "width": 7}, "/data/upload/1/a.png"),
+        ({"img": "/data/upload/1/a.png", "note": "left"}, "task 17 without data.image"),
+        ({}, "task 17 without data.image"),
+    ],
+)
+def test_a_task_whose_picture_is_called_otherwise(room: Path, data: dict[str, Any], name: str) -> None:
+    content = [{"id": 17, "data": data, "annotations": [{"result": [choice("cat")]}]}]
+    Path("theirs.json").write_text(json.dumps(content))
+    loaded = load(Path("theirs.json"), [picture("b")], DEFAULT)
+    assert [(one.picture, one.kind) for one in loaded.problems] == [(name, "not ours")]
 
 
 def test_a_picture_of_another_size_keeps_its_class_and_loses_its_boxes() -> None:

@@ -43,6 +43,14 @@ def test_the_diverse_ones_come_from_different_corners() -> None:
     assert {name.rstrip("01234") for name in chosen} == {"cat", "dog", "ship"}
 
 
+def test_diverse_pictures_that_are_all_the_same_to_the_model() -> None:
+    table = shares(a=[1.0, 0.0, 0.0], b=[1.0, 0.0, 0.0], c=[0.0, 1.0, 0.0], d=[0.0, 1.0, 0.0])
+    chosen = choosing.diverse(table, 3, seed=1)
+    assert len(set(chosen)) == 3
+    assert {"a", "b"} & set(chosen)
+    assert {"c", "d"} & set(chosen)
+
+
 @given(count=st.integers(1, 12), seed=st.integers(0, 3))
 def test_diverse_pictures_are_as_many_as_asked_and_different(count: int, seed: int) -> None:
     random = np.random.default_rng(seed).dirichlet(np.ones(3), 12)
@@ -243,6 +251,14 @@ def test_further_pictures_of_a_folder_are_known_by_their_paths(
     with pytest.raises(UserError, match="0 pictures are left to choose from") as caught:
         following.choose("uncertainty", 1, answers(*ways))
     assert "--probabilities FILE" in caught.value.hint
+
+
+def test_a_doubted_label_of_a_folder_is_known_by_the_pictures_path(photos: dict[str, str]) -> None:
+    LABELS.mkdir(parents=True, exist_ok=True)
+    ours = photos["IMG (0).png"]
+    label(f"{ours},dog,dog,,annotator-1,2.0,0\n")
+    doubts = following.doubts(5, answers("one day/IMG (1).png", "one day/IMG (0).png"))
+    assert [(doubt.picture, doubt.label, doubt.rival) for doubt in doubts] == [(ours, "dog", "cat")]
 
 
 def test_a_picture_that_was_chosen_and_is_gone_is_named(photos: dict[str, str]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from annotate import delivery, project, status
-from annotate.push import As
+from annotate import delivery, predictions, project, status
+from annotate.push import As, push
 from annotate.server import fetch, required
 from annotate.tasks import Task, write_tasks
 from annotate.tidy import tidy
@@ -111,6 +111,7 @@ def test_many_go_in_parts_and_a_push_that_was_killed_is_finished_by_the_next(
 
 def test_after_a_500_the_rest_is_sent_and_nothing_twice(clone: Clone, proxy: Proxy) -> None:
     clone.patch.setattr(delivery, "MOST_TASKS", 2)
+    clone.patch.setattr(project, "PAGE", 4)
     clone.pictures(*(f"test-{number:05}" for number in range(6)))
     # Once before the work was done, once after: only a look at the project tells them apart.
     proxy.faults += [Fault("POST", "/import", FAILS, at=2), Fault("POST", "/import", FAILS, at=4, done=True)]
@@ -118,6 +119,41 @@ def test_after_a_500_the_rest_is_sent_and_nothing_twice(clone: Clone, proxy: Pro
     assert len(clone.there) == 6
     proxy.faults += [Fault("GET", "/api/tasks", (503, "text/html", b"wait"), times=2)]
     assert "0 added, 6 there already" in clone.push()
+
+
+@pytest.mark.parametrize(
+    ("most", "parts"), [(100, [["a", "b", "c"]]), (25, [["a", "b"], ["c"]]), (1, [["a"], ["b"], ["c"]])]
+)
+def test_uploads_are_no_larger_than_a_server_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, parts: list[list[str]]
+) -> None:
+    monkeypatch.setattr(delivery, "MOST_BYTES", most)
+    tasks = [Task(name, str(tmp_path / name), "") for name in "abc"]
+    for task in tasks:
+        Path(task.image).write_bytes(b"0123456789")
+    nowhere: Any = None  # what is cut into parts is not sent yet
+    cut = delivery.Upload(nowhere, nowhere).batches(tasks)
+    assert [[task.image_id for task in part] for part in cut] == parts
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"gaps": True}, "--gaps without --from"),
+        ({"as_": As.predictions}, "--as predictions without --from"),
+        ({"images": Path("own")}, "--images without --from"),
+        ({"from_": Path("a"), "as_": As.predictions, "gaps": True}, "--gaps and --as predictions together"),
+        (
+            {"from_": Path("a"), "as_": As.predictions, "prelabel_": True},
+            "--prelabel and --as predictions together",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything(
+    options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        push(**options)
 
 
 def test_a_second_push_asks_for_no_list_and_still_sees_what_came_and_went(clone: Clone, proxy: Proxy) -> None:
@@ -310,6 +346,7 @@ def test_drafts_count_as_labels_when_a_scheme_changes(clone: Clone) -> None:
 
 
 def test_predictions_are_shown_kept_and_replaced(clone: Clone) -> None:
+    clone.patch.setattr(predictions, "BATCH", 1)  # a request for each
     clone.pictures("test-00001", "test-00002")
     m1 = write_predictions([("test-00001", "cat", 0.75), ("test-00002", "ship", 1)])
     assert f"predictions of {m1}: 2 added, 0 there already" in clone.push(prelabel_=True)

@@ -109,6 +109,11 @@ def test_seconds(seconds: Any, kept: float | None) -> None:
     assert found[0].seconds == kept
 
 
+def test_no_class_is_told_whatever_is_wrong_with_the_boxes() -> None:
+    result = (rectangle("unicorn", 0, 0, 50, 50), rectangle("cat", 0, 0, 50, 50))
+    assert kinds(read(entry("a", annotation(*result)), DEFAULT, SIZE)[1]) == ["no class", "unknown class"]
+
+
 STARS = {**choice(name="label", region="r2"), "type": "rating", "value": {"rating": 4.0}}
 
 

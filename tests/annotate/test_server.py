@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from annotate import server
-from annotate.api import Api
+from annotate.api import Api, PassingError
 from annotate.server import Server, configured, fetch
 from data.errors import UserError
 from tests.annotate.builders import REPLY, reply
@@ -60,6 +60,25 @@ def test_all_tasks_of_a_project_by_title_or_number(well: FakeServer, project: st
     assert fetch(at(well, project)) == reply()
     assert well.asked.count(EXPORT) == 1
     assert well.tokens == {f"Token {TOKEN}"}
+
+
+def test_a_project_whose_total_counts_the_skipped_ones_in(well: FakeServer) -> None:
+    well.replies[PROJECT] = [as_json({**COUNTS, "total_annotations_number": 7})]
+    assert fetch(at(well, "1")) == reply()
+
+
+@pytest.mark.parametrize(("status", "found"), [(200, b"a picture"), (404, None), (500, None)])
+def test_a_file_is_there_or_not(fake: FakeServer, status: int, found: bytes | None) -> None:
+    fake.replies["/data/a.png"] = [Reply(status, b"a picture")]
+    with Api(at(fake)) as api:
+        assert api.content("/data/a.png") == found
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_a_server_that_is_busy_does_not_say_that_a_file_is_not_there(fake: FakeServer, status: int) -> None:
+    fake.replies["/data/a.png"] = [Reply(status, b"later")]
+    with Api(at(fake)) as api, pytest.raises(PassingError):
+        api.content("/data/a.png")
 
 
 @pytest.mark.parametrize(

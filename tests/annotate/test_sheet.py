@@ -45,6 +45,23 @@ def test_what_cifar10_says_stays_hidden_until_there_is_a_label() -> None:
     assert drawn(cifar10="cat").tobytes() == drawn(cifar10="dog").tobytes()
 
 
+@pytest.mark.parametrize(
+    ("labels", "cifar10", "said"),
+    [
+        ([], "dog", ["test-00042", "not labelled"]),
+        (["cat"], "cat", ["test-00042", "cat"]),
+        (["cat"], "dog", ["test-00042", "cat", "CIFAR-10: dog"]),
+        (["cat", "dog"], "dog", ["test-00042", "1 x cat", "1 x dog"]),
+        (["cat", "dog", "dog"], "cat", ["test-00042", "2 x dog", "1 x cat", "CIFAR-10: cat"]),
+    ],
+)
+def test_a_caption_says_what_was_given_and_what_cifar10_has(
+    labels: list[str], cifar10: str, said: list[str]
+) -> None:
+    given = [annotation(choice(label), annotator=f"annotator-{n}") for n, label in enumerate(labels, 1)]
+    assert [text for text, _ in sheet._caption(judged(*given, cifar10=cifar10)[0])] == said
+
+
 def test_boxes_have_the_colour_of_their_class() -> None:
     box = rectangle("dog", 20, 20, 60, 60)
     turned = rectangle("ship", 20, 20, 30, 30, 20)

@@ -74,6 +74,7 @@ def renamed(value: Any, seed: int) -> Any:
     for one in tasks:
         one |= {"id": chance.random(), "created_at": chance.random(), "inner_id": chance.random()}
         chance.shuffle(one["annotations"])
+        chance.shuffle(one["drafts"])
         for annotation in one["annotations"]:
             person = people.setdefault(annotation["completed_by"], chance.randrange(10**9))
             annotation |= {"id": chance.random(), "completed_by": person, "created_at": chance.random()}
@@ -85,8 +86,11 @@ def renamed(value: Any, seed: int) -> Any:
 
 @given(st.integers(0, 2**32))
 def test_the_same_labels_give_the_same_bytes(seed: int) -> None:
-    first = json.dumps(tidy(reply()), sort_keys=True)
-    assert json.dumps(tidy(renamed(reply(), seed)), sort_keys=True) == first
+    twice = (by(1, choice("cat")), by(1, choice("dog")))  # one annotator's
+    drafts = ({"result": [choice("ship")]}, {"result": [choice("bird")]})
+    raw = [*reply(), task("test-09999", *twice, drafts=drafts)]
+    first = json.dumps(tidy(raw), sort_keys=True)
+    assert json.dumps(tidy(renamed(raw, seed)), sort_keys=True) == first
 
 
 def test_tidying_twice_changes_nothing() -> None:
