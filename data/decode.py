@@ -95,11 +95,15 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow's own conversion cuts everything above 255 off."""
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion cuts everything above 255 off.
+
+    Grey of 32 bits does not say how far it goes: up to 255 it is taken for 8 bits, above for 16.
+    """
     deep = np.asarray(image, dtype=np.int64)
     if deep.min() < 0 or deep.max() > 65535:
         raise ValueError(f"grey values from {deep.min()} to {deep.max()}; expected 0 to 65535")
-    shallow = (deep // 257).astype(np.uint8)
+    bits = 8 if image.mode == "I" and deep.max() <= 255 else 16
+    shallow = (deep // 257 if bits == 16 else deep).astype(np.uint8)
     if (clear := image.info.get("transparency")) is not None:
         shallow[deep == clear] = 255
     return Image.fromarray(shallow).convert("RGB")

@@ -18,6 +18,7 @@ from PIL import Image
 from data import cifar10, fetch
 from data.errors import run
 from data.files import write_bytes, write_csv
+from data.interrupt import STARTS_AGAIN
 from data.pictures import CLASSES, SIDE, SPLITS, Pictures
 from data.progress import track
 from data.sample import COLUMNS, FOLDER
@@ -60,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, interrupted=STARTS_AGAIN)

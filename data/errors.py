@@ -8,11 +8,13 @@ keeps its traceback.
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, ParamSpec
 
@@ -79,6 +81,8 @@ def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable
 
 def run(main: Callable[..., None], interrupted: str = GOES_ON) -> None:
     """Run `main` as a command line made from its signature and docstring."""
+    if sys.stderr is None:  # closed, as by 2>&-; `print` would take standard output, where answers go
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # to the end of the process
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(reported(main, interrupted))
     app()

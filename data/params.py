@@ -21,10 +21,12 @@ from data.files import write_text
 
 PARAMS = Path("params.yaml")
 CHECKED = Path("data/checked.txt")
+COMMENTS = "the comments in the file say what each parameter is."
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**32)]
-Rate: TypeAlias = Annotated[float, Field(ge=0, le=1e30, allow_inf_nan=False)]  # far within float32
+MOST_RATE = 1e30  # far within float32
+Rate: TypeAlias = Annotated[float, Field(ge=0, le=MOST_RATE, allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -216,11 +218,15 @@ def changed(train: Train, settings: Iterable[str]) -> Train:
     Raises `UserError` for what params.yaml would be refused for.
     """
     values = train.model_dump(mode="json")
+    given: set[str] = set()
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or name not in values:
             hint = nearest(name, values) if equals else "write it as max_lr=1.0."
             raise UserError(f"--set {setting}: {name if equals else setting} is not a parameter", hint)
+        if name in given:
+            raise UserError(f"--set {setting}: {name} is set twice", "leave one of them out.")
+        given.add(name)
         try:
             values[name] = YAML(typ="safe").load(value)
         except (YAMLError, ValueError):  # the latter for a date that is none
@@ -240,7 +246,11 @@ def _read(path: Path) -> Any:
             f"{path}: no such file in {Path.cwd().name}/",
             "run the command in the repository's top folder.",
         ) from None
-    except (YAMLError, ValueError, OSError) as error:  # ValueError: not UTF-8, or a date that is none
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})", "take it back from git.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 ({error})", "save it as UTF-8.") from None
+    except (YAMLError, ValueError) as error:  # the latter for a date that is none
         problem = " ".join(str(error).split())
         raise UserError(f"{path}: not readable as YAML: {problem}", "mend it at the line named.") from None
 
@@ -253,6 +263,8 @@ def _explain(path: Path, raw: Any, error: ValidationError) -> UserError:
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     problem = problems[0]
     place = problem["loc"]
+    if len(place) > 1 and place[-2] in Train.model_fields and isinstance(place[-1], str):
+        place = place[:-1]  # of a parameter that may be one of two types, which of them was tried
     name = ".".join(str(part) for part in place)
     group = _group(place)
     if problem["type"] == "extra_forbidden":
@@ -260,13 +272,18 @@ def _explain(path: Path, raw: Any, error: ValidationError) -> UserError:
     if problem["type"] == "value_error":
         dot = "." if name else ""
         said = f"{path}: {name}{dot}{problem['ctx']['error']}"
-        return UserError(said, "the comments in the file say what each parameter is.")
+        return UserError(said, COMMENTS)
     field = group.model_fields.get(str(place[-1])) if place else None
-    description = (field and field.description) or "see the comments in the file"
+    description = field and field.description
+    hint = f"it means: {description}." if description else COMMENTS
     if problem["type"] == "missing":
-        return UserError(f"{path}: {name} is missing", f"add it: {description}.")
+        return UserError(f"{path}: {name} is missing", f"add it: {description}." if description else COMMENTS)
+    if place != problem["loc"]:
+        return UserError(f"{path}: {name} is {problem['input']!r}; expected {description}", COMMENTS)
+    if problem["type"] == "model_type":
+        return UserError(f"{path}: {name} is {problem['input']!r}; expected a group of parameters", COMMENTS)
     rule = problem["msg"].removeprefix("Input should ").removeprefix("be ").replace("valid tuple", "list")
-    return UserError(f"{path}: {name} is {problem['input']!r}; expected {rule}", f"it means: {description}.")
+    return UserError(f"{path}: {name} is {problem['input']!r}; expected {rule}", hint)
 
 
 def _group(place: tuple[int | str, ...]) -> type[BaseModel]:

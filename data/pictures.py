@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,17 @@ class Pictures:
         labels = [CLASSES[label] for label in self.labels]
         return pd.DataFrame({"split": split, "index": self.indices, "label": labels, "file": self.files})
 
-    def save(self, path: Path) -> None:
-        """Write images, labels and indices as safetensors; the file names go into the index table."""
+    def save(self, path: Path, source: str) -> None:
+        """Write images, labels and indices as safetensors; the file names go into the index table.
+
+        `source` is the set that they are of, as params.yaml calls it.
+        """
         tensors: dict[str, NDArray[Any]] = {
             "images": np.ascontiguousarray(self.images),
             "labels": self.labels,
             "indices": self.indices,
         }
-        write_bytes(path, save(tensors, {"classes": json.dumps(CLASSES)}))
+        write_bytes(path, save(tensors, {"source": source}))
 
 
 def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
@@ -71,10 +75,30 @@ def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.i
 
     Raises `UserError` if the file is missing, cut short or something else.
     """
+    with _opened(path) as file:
+        return file.get_tensor("images"), file.get_tensor("labels"), file.get_tensor("indices")
+
+
+def check_source(wanted: str, folder: Path = PREPARED) -> None:
+    """Raise `UserError` unless a folder of prepared pictures holds those of the source that is wanted.
+
+    So a command that is typed by hand does not train on the pictures of another recipe. DVC sees to it alone.
+    """
+    with _opened(folder / "train.safetensors") as file:
+        found = (file.metadata() or {}).get("source")
+    if found != wanted:
+        raise UserError(
+            f"{folder}: holds pictures of {found or 'an older release'}; the recipe takes those of {wanted}",
+            'bring them there with "dvc repro prepare".',
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     hint = 'make it anew with "dvc repro -f prepare".'
     try:
         with safe_open(path, "numpy") as file:
-            return file.get_tensor("images"), file.get_tensor("labels"), file.get_tensor("indices")
+            yield file
     except FileNotFoundError:
         raise UserError(f"{path}: no such file", hint) from None
     except (SafetensorError, OSError) as error:

@@ -30,7 +30,7 @@ def main() -> None:
     splits = read(source)
     with atomic(PREPARED) as out:
         for split, pictures in splits.items():
-            pictures.save(out / f"{split}.safetensors")
+            pictures.save(out / f"{split}.safetensors", source)
         write_csv(out / "index.csv", pd.concat(pictures.table(split) for split, pictures in splits.items()))
     counts = " and ".join(f"{len(pictures):,} {split}" for split, pictures in splits.items())
     print(f"{PREPARED}: {counts} pictures from {source}")

@@ -78,7 +78,7 @@ def workspace(tmp_path: Path, few: pictures.Pictures, monkeypatch: pytest.Monkey
     """Return a folder, the current one, in which the training of seconds can run."""
     write_params(tmp_path, **TINY)
     for split in pictures.SPLITS:
-        few.save(tmp_path / f"data/cifar10/{split}.safetensors")
+        few.save(tmp_path / f"data/cifar10/{split}.safetensors", "sample")
     few.table("test").to_csv(tmp_path / "data/cifar10/index.csv", index=False)
     (tmp_path / "train").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 from data import embed, errors, sample
 from tests.clones import commit, dvc, environment, ran
 from tests.tiny import BRIEF, ROOT, TINY, untrained, write_params
-from train import model
+from train import checkpoint, model
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -61,6 +61,23 @@ def code(stage: str) -> set[str]:
 def test_the_code_of_a_stage_is_among_its_dependencies(stage: str) -> None:
     listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
     assert listed == code(stage)
+
+
+# What a training runs and no weight depends on; the parameters are part of a checkpoint's name themselves.
+WITHOUT_WEIGHT = {
+    "data/errors.py",
+    "data/files.py",
+    "data/interrupt.py",
+    "data/params.py",
+    "data/progress.py",
+    "train/inference.py",
+    "train/model.py",
+    "train/stopping.py",
+}
+
+
+def test_a_checkpoint_belongs_to_all_code_that_weights_depend_on() -> None:
+    assert set(checkpoint.CODE) == code("train") - WITHOUT_WEIGHT
 
 
 def test_fetching_labels_depends_on_nothing_that_changes() -> None:
@@ -217,7 +234,7 @@ def prepared(folder: Path, out: str) -> None:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
     few = embed.choose(sample.read("test", ROOT / "data/sample"), 2)
-    few.save(folder / "data/cifar10/test.safetensors")
+    few.save(folder / "data/cifar10/test.safetensors", "sample")
     few.table("test").to_csv(folder / "data/cifar10/index.csv", index=False)
     model.write(untrained(), folder / "train/model.safetensors")
     (folder / "train/plots").mkdir()

@@ -1,7 +1,7 @@
 """Pictures as the network sees them: recoloured, flipped, shifted, blanked and resized, on the device.
 
-The whole set lies on the device as uint8, M x 32 x 32 x 3. One gather takes a batch out of it, mirrored and
-shifted; colours last makes the result channels_last for the convolutions without a copy.
+The whole set lies on the device as uint8, M x 32 x 32 x 3. A batch is taken out of it and recoloured; one
+gather mirrors and shifts it. Colours last makes the result channels_last for the convolutions without a copy.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from data.errors import UserError, handled, heard, run
 from data.files import write_json
 from data.interrupt import STARTS_AGAIN
 from data.params import Train
-from data.pictures import PREPARED
+from data.pictures import PREPARED, check_source
 from train import checkpoint
 from train.checkpoint import Fingerprint, Story
 from train.contenders import (
@@ -189,6 +189,7 @@ def main(
     chosen = params.load()
     changes = {"batch": batch, "progressive": (), "epochs": 10**6, "devices": 1}
     train = chosen.named(recipe).model_copy(update=changes)
+    check_source(chosen.chosen.prepare.source)
     images, labels = split(train, device)[0]
     if batch > len(images):
         raise UserError(

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from data.errors import UserError, run
+from data.errors import UserError, run, some
 from data.files import write_csv
 from data.interrupt import STARTS_AGAIN
 from train import forest, runs
@@ -134,8 +134,7 @@ def pair(baseline: Run, other: Run) -> Difference:
     differ = both.index[both["actual"] != both["actual_baseline"]]
     if len(differ):
         raise UserError(
-            f"{differ[0]} and {len(differ) - 1} more test pictures have another class in {other.name} than in"
-            f" {baseline.name}",
+            f"test pictures have another class in {other.name} than in {baseline.name}: {some(list(differ))}",
             "compare runs on the same test pictures.",
         )
     return Paired.of(both["right_baseline"], both["right"])

@@ -102,12 +102,12 @@ def loop_step(trainer: Trainer) -> Step:
 
     def step() -> int:
         nonlocal looked
-        within = trainer.step % trainer.steps
+        count = trainer.count(trainer.step)
         trainer.take_step()
         if time.monotonic() - looked > LOOK_SECONDS[trainer.device.type]:
             trainer.totals()
             looked = time.monotonic()
-        return min(trainer.params.batch, len(trainer.images) - within * trainer.params.batch)
+        return count
 
     return step
 

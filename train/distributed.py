@@ -155,7 +155,10 @@ def _enough(count: int) -> None:
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """Join the other processes that torchrun started: by NCCL between GPUs, by gloo between CPUs."""
+    """Join the other processes that torchrun started: by NCCL between GPUs, by gloo between CPUs.
+
+    Raises `UserError` if there are fewer GPUs than processes, or if another process is gone.
+    """
     if not dist.is_torchelastic_launched():
         yield World(0, 1, choose_device())
         return

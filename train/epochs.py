@@ -43,7 +43,10 @@ class Run:
         curves: Path = CURVES,
         timing: Path = TIMING,
     ) -> None:
-        """Go on from the latest checkpoint if there is one."""
+        """Go on from the latest checkpoint if there is one.
+
+        Raises `UserError` if the processes of one training found different ones.
+        """
         self.trainer, self.watched, self.fingerprint = trainer, watched, fingerprint
         self.curves, self.timing = curves, timing
         story = checkpoint.resume(trainer, fingerprint)

@@ -12,6 +12,7 @@ to prefill them in Label Studio) and probabilities.csv (of each class, to choose
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ import torch
 from data import decode, params, pictures
 from data.errors import UserError, run
 from data.files import atomic, digest, write_csv, write_json
-from data.pictures import CLASSES, PREPARED, picture_name
+from data.params import Train
+from data.pictures import CLASSES, PREPARED, SIDE, picture_name
 from data.progress import track
 from train import labelled, model, reading, reporting
 from train.answers import Answers, Result
@@ -52,7 +54,7 @@ def about_test(network: Model, device: torch.device) -> tuple[Answered, Result]:
 
 
 def about_tasks(network: Model, device: torch.device) -> Answered:
-    """Show the network the pictures to be labelled."""
+    """Show the network the pictures to be labelled. Raises `UserError` if there are none."""
     paths = sorted(IMAGES.glob("*.png"))
     if not paths:
         raise UserError(f"{IMAGES}: no pictures to label", 'make them anew with "dvc repro -fs sample".')
@@ -66,20 +68,27 @@ def about_tasks(network: Model, device: torch.device) -> Answered:
 def about() -> About:
     """Return what other stages say of the run. Raises `UserError` for a file that is wrong."""
     chosen = params.load()
-    run = _numbers(RUN, "train", ("epochs", "steps", "full_size_epochs"))
-    most = chosen.chosen.train.max_steps
+    train = chosen.chosen.train
+    trained = _numbers(RUN, "train", ("epochs", "steps", "full_size_epochs"))
     labels = _numbers(LABEL_METRICS, "labels", ("pictures", "labelled"))
     return About(
         recipe=chosen.recipe,
-        watch_test=chosen.chosen.train.watch_test,
-        smoothing=chosen.chosen.train.label_smoothing,
-        epochs=int(run["epochs"]),
-        cut_short=most if run["steps"] == most else 0,
-        full_size_epochs=float(run["full_size_epochs"]),
+        watch_test=train.watch_test,
+        smoothing=train.label_smoothing,
+        epochs=int(trained["epochs"]),
+        cut_short=train.max_steps if is_cut_short(train, trained) else 0,
+        full_size_epochs=float(trained["full_size_epochs"]),
         curves=labelled.read_table(CURVES, "train"),
         pictures=int(labels["pictures"]),
         labelled=int(labels["labelled"]),
     )
+
+
+def is_cut_short(train: Train, trained: Mapping[str, float]) -> bool:
+    """Say whether a training's metrics are of a run that ended by max_steps, before its schedule did."""
+    whole = float(train.epochs - train.small_epochs)
+    whole += sum(part.epochs * (part.size / SIDE) ** 2 for part in train.progressive)
+    return trained["steps"] == train.max_steps and trained["full_size_epochs"] < round(whole, 2)
 
 
 def _numbers(path: Path, stage: str, names: tuple[str, ...]) -> dict[str, float]:

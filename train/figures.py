@@ -133,7 +133,7 @@ def range_test(curve: pd.DataFrame, suggested: float | None) -> Figure:
         axes.plot(curve["lr"], curve[column], ".", color=GREY, markersize=2, label="each step")
         axes.plot(curve["lr"], curve[f"smooth_{column}"], color=OURS, label="mean of the steps around")
         if suggested is not None:
-            label = f"best at {suggested:.2f}"
+            label = f"best at {suggested:.3g}"
             axes.axvline(suggested, color="black", linewidth=1, linestyle=":", label=label)
         axes.set(title=f"{column.capitalize()} on the batches", xlabel="learning rate")
         axes.grid(alpha=0.3)

@@ -23,10 +23,10 @@ from data import params
 from data.errors import UserError, run
 from data.files import disk_errors, write_json
 from data.params import Params, Train
-from data.pictures import PREPARED
+from data.pictures import PREPARED, check_source
 from train import checkpoint, model
 from train.checkpoint import Fingerprint
-from train.device import computes_bfloat16, describe, keep_large_blocks, on_device
+from train.device import describe, in_bfloat16, keep_large_blocks, on_device
 from train.distributed import World, joined, launch
 from train.epochs import Row, Run, write_curves
 from train.loop import Trainer
@@ -38,15 +38,15 @@ METRICS = Path("train/metrics.json")
 def split(recipe: Train, device: torch.device) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Return images (N x 32 x 32 x 3, uint8) and labels (N, int64) to train on and to watch, on the device.
 
-    Raises `UserError` if more pictures are held out than there are.
+    Raises `UserError` if there are none, or if more are held out than there are.
     """
     train = on_device(PREPARED / "train.safetensors", device)
     if recipe.watch_test:
         return train, on_device(PREPARED / "test.safetensors", device)
     if recipe.validation >= len(train[0]):
         raise UserError(
-            f"params.yaml: validation is {recipe.validation}; expected fewer than train's {len(train[0])}",
-            "hold out fewer.",
+            f"validation is {recipe.validation}; expected fewer than train's {len(train[0])}",
+            "hold out fewer, in params.yaml or by --set.",
         )
     order = np.random.default_rng(recipe.seed).permutation(len(train[0]))
     held, kept = (torch.from_numpy(np.sort(rows)).to(device) for rows in np.split(order, [recipe.validation]))
@@ -55,7 +55,7 @@ def split(recipe: Train, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
 
 def precision(recipe: Train, device: torch.device) -> str:
     """Return what a log says about the precision: the recipe's, or why it is another one."""
-    if recipe.precision == "bfloat16" and not computes_bfloat16(device):
+    if recipe.precision == "bfloat16" and not in_bfloat16(device, recipe.precision):
         return "float32 (no bfloat16 on this device)"
     return recipe.precision
 
@@ -75,13 +75,18 @@ def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
 
 
 def fit(chosen: Params, world: World) -> None:
-    """Train the chosen recipe's network, as one of the processes that do."""
+    """Train the chosen recipe's network, as one of the processes that do.
+
+    Raises `UserError` for another number of processes than the recipe's, for pictures that are missing or do
+    not fit it, and for a run that no number is left of.
+    """
     recipe = chosen.chosen.train
     if recipe.devices not in ("auto", world.size):
         raise UserError(
             f"params.yaml: devices is {recipe.devices}, and torchrun started {world.size} processes",
             "set devices to auto, or to that number: batch norm, so the result, depends on it.",
         )
+    check_source(chosen.chosen.prepare.source)
     (images, labels), watched = split(recipe, world.device)
     trainer = Trainer(recipe, images, labels, world)
     with locked(world):

@@ -22,7 +22,7 @@ from data import decode
 from data.errors import UserError
 from data.folders import Problem
 from data.pictures import CLASSES
-from train import finding, reading, regions
+from train import reading, regions, sources
 from train.inference import answer
 from train.model import Model
 from train.regions import Region, Remark
@@ -83,9 +83,9 @@ def about(
     `on_list` is what "-" among the given names stands for; `output` is none of them. `some` says that the
     names choose among the pictures that have boxes.
     """
-    found = finding.find(given, on_list)
+    found = sources.find(given, on_list)
     if output:
-        found = finding.without(output, found)
+        found = sources.without(output, found)
     if drawn is not None:
         yield from regions.by_picture(drawn, found, some=some)
         return
@@ -227,7 +227,8 @@ def answered(looks: Sequence[Look], network: Model, form: Form) -> Predictions:
     """Show the network what was read."""
     rows = [row for one in looks for row in one.rows]
     pixels = [picture for one in looks for picture in one.pixels]
-    table = pd.DataFrame(rows, columns=list(form.known), dtype=object).infer_objects()
+    # As objects, so that tables of several batches go together, whatever one of them lacks.
+    table = pd.DataFrame(rows, columns=list(form.known), dtype=object)
     table = pd.concat([table, _columns(_probabilities(pixels, network), form)], axis=1)
     problems = tuple(problem for one in looks for problem in one.problems)
     return Predictions(table, problems, tuple(note for one in looks for note in one.notes))

@@ -39,15 +39,15 @@ class Trainer:
         """
         if params.batch > len(images):
             raise UserError(
-                f"params.yaml: batch is {params.batch}; expected at most the {len(images)} train pictures",
-                "choose a smaller batch, or hold out fewer pictures for validation.",
+                f"batch is {params.batch}; expected at most the {len(images)} train pictures",
+                "choose a smaller batch, or hold out fewer pictures, in params.yaml or by --set.",
             )
         smallest = (len(images) - 1) % params.batch + 1
         if smallest < world.size:
             raise UserError(
-                f"params.yaml: batch is {params.batch}, the last one of an epoch of {len(images)} pictures "
+                f"batch is {params.batch}, the last one of an epoch of {len(images)} pictures "
                 f"{smallest}; expected at least a picture for each of {world.size} processes",
-                "choose another batch, or fewer devices.",
+                "choose another batch, or fewer devices, in params.yaml.",
             )
         self.world, self.device = world, images.device
         self.network = to_device(ResNet(params.depth, bn_momentum=params.bn_momentum), self.device)
@@ -100,6 +100,10 @@ class Trainer:
                 return part.size
             epoch -= part.epochs
         return SIDE
+
+    def count(self, step: int) -> int:
+        """Return how many pictures a step takes: the last one of an epoch has what is left."""
+        return min(self.params.batch, len(self.images) - step % self.steps * self.params.batch)
 
     def work(self, steps: int) -> float:
         """Return what so many first steps cost, in pictures of full size: the area is what takes the time."""
@@ -215,16 +219,15 @@ class Trainer:
         sound = torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all()
         if any(self.world.agree([not sound])):
             self.diverged(self.step - 1)  # a loss is that before its step, which may have ruined the weights
-        batch, count = self.params.batch, len(self.images)
-        sizes = torch.tensor([min(batch, count - start) for start in range(0, done * batch, batch)])
+        sizes = torch.tensor([self.count(step) for step in range(done)])
         return ((losses * sizes).sum() / sizes.sum()).item(), (correct.sum() / sizes.sum()).item()
 
     def _share_statistics(self) -> None:
         """Normalise by the statistics of the whole batch (torch's SyncBatchNorm), which GPUs alone can."""
         if self.device.type != "cuda":
             raise UserError(
-                "params.yaml: sync_bn is true; expected false: processes on CPUs cannot share batch norm",
-                "set sync_bn to false, or train on GPUs.",
+                "sync_bn is true; expected false: processes on CPUs cannot share batch norm",
+                "set sync_bn to false, in params.yaml or by --set, or train on GPUs.",
             )
         self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
 
@@ -233,7 +236,7 @@ class Trainer:
         raise UserError(
             f"the loss is not a number at step {step + 1} of {self.total} "
             f"(epoch {step // self.steps + 1}, learning rate {self.schedule.lr(step):.4g})",
-            "lower max_lr or lengthen rise_epochs in params.yaml, which starts the run anew.",
+            "lower max_lr or lengthen rise_epochs, in params.yaml or by --set, which starts the run anew.",
         )
 
 

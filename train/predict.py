@@ -27,6 +27,7 @@ from typing import Annotated, TextIO
 
 import pandas as pd
 import typer
+from PIL import Image
 
 from data import decode
 from data.errors import UserError, run
@@ -35,7 +36,7 @@ from data.folders import Problem, shown
 from data.interrupt import STARTS_AGAIN
 from data.pictures import CLASSES
 from data.progress import progress
-from train import finding, listing, looking, model, regions
+from train import listing, looking, model, regions, sources
 from train.device import choose_device, keep_large_blocks
 from train.listing import Format
 from train.looking import Form, Predictions
@@ -74,7 +75,7 @@ def predict(
     asked = Asked(given, regions.read(boxes) if boxes else None)
     parts = list(asked.answers(network or model.load(choose_device()), top, probabilities))
     return Predictions(
-        pd.concat([part.table for part in parts], ignore_index=True),
+        pd.concat([part.table for part in parts], ignore_index=True).infer_objects(),
         tuple(one for part in parts for one in part.problems),
         tuple(one for part in parts for one in part.notes),
     )
@@ -92,7 +93,7 @@ class Asked:
     def each(self) -> Iterator[looking.File | Problem | Remark]:
         """Yield what this leads to."""
         # Single pictures are a choice among those that have boxes; a folder is to hold them all.
-        some = all(one == finding.LIST or finding.is_file(one) for one in self.given)
+        some = all(one == sources.LIST or sources.is_file(one) for one in self.given)
         return looking.about(self.given, self.drawn, self.on_list, self.output, some=some)
 
     def answers(
@@ -131,28 +132,31 @@ def opened(path: Path | None) -> Iterator[TextIO]:
 
 def names_on_list(given: Sequence[str]) -> list[str]:
     """Return the names on standard input if they are asked for. Raises `UserError` if it is closed."""
-    if finding.LIST not in given:
+    if sources.LIST not in given:
         return []
     if sys.stdin is None:
-        raise UserError("standard input: is closed", f"pipe names into it, or leave {finding.LIST} out.")
-    return finding.listed(sys.stdin.buffer)
+        raise UserError("standard input: is closed", f"pipe names into it, or leave {sources.LIST} out.")
+    return sources.listed(sys.stdin.buffer)
 
 
 def spare_pictures(output: Path, names: Iterable[str]) -> None:
     """Raise `UserError` if writing would replace a picture, or what was given as one."""
     with disk_errors(output):
         there = output.is_file()
-    if there and (is_picture(output) or any(finding.same(name, output) for name in names)):
+    if there and (is_picture(output) or any(sources.same(name, output) for name in names)):
         raise UserError(f"{output}: is a picture; the answers would replace it", "name another file.")
 
 
 def is_picture(path: Path) -> bool:
-    """Say whether a file looks like a picture, without decoding it."""
-    try:
-        with decode.opened(path):
+    """Say whether a file looks like a picture, of whatever size, without decoding it."""
+    with decode.decoding():
+        try:
+            with Image.open(path):
+                return True
+        except Image.DecompressionBombError:
             return True
-    except UserError:
-        return False
+        except Exception:  # a damaged file makes Pillow's readers raise almost anything
+            return False
 
 
 @dataclass

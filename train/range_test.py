@@ -23,6 +23,7 @@ from data.errors import UserError, run
 from data.files import write_csv
 from data.interrupt import STARTS_AGAIN
 from data.params import SmallEpochs, Train
+from data.pictures import check_source
 from data.progress import progress
 from train import figures
 from train.device import choose_device, keep_large_blocks
@@ -59,8 +60,7 @@ def climbing(train: Train, count: int, max_lr: float, steps: int, size: int) -> 
 def test(trainer: Trainer) -> pd.DataFrame:
     """Train until the steps are over or the loss blows up.
 
-    Returns a row a step: step, lr, loss, accuracy, and the means of both over the steps around. Raises
-    `UserError` if not even the first loss is a number.
+    Returns a row a step: step, lr, loss, accuracy, and the means of both over the steps around.
     """
     rows: list[tuple[int, float, float, float]] = []
     best = math.inf
@@ -71,18 +71,19 @@ def test(trainer: Trainer) -> pd.DataFrame:
             loss = trainer.losses[within].item()
             if not math.isfinite(loss):
                 break
-            count = min(trainer.params.batch, len(trainer.images) - within * trainer.params.batch)
-            rows.append((step + 1, trainer.schedule.lr(step), loss, trainer.correct[within].item() / count))
+            accuracy = trainer.correct[within].item() / trainer.count(step)
+            rows.append((step + 1, trainer.schedule.lr(step), loss, accuracy))
             latest = fmean(row[2] for row in rows[-WINDOW:])
             best = min(best, latest)
-            task.advance(1, f"lr {rows[-1][1]:.3f}  loss {latest:.4f}")
+            task.advance(1, f"lr {rows[-1][1]:.4g}  loss {latest:.4f}")
             if latest > BLOWN_UP * best:
                 break
-    if not rows:
-        trainer.diverged(0)
+    assert rows  # the first loss is of the weights as they are drawn
     curve = pd.DataFrame(rows, columns=["step", "lr", "loss", "accuracy"])
+    curve["lr"] = [float(f"{lr:.6g}") for lr in curve["lr"]]  # which may be far below 1
     around = curve[["loss", "accuracy"]].rolling(WINDOW, center=True, min_periods=1).mean()
-    return curve.join(around.add_prefix("smooth_")).round(6)
+    curve = curve.join(around.add_prefix("smooth_"))
+    return curve.round({name: 6 for name in curve if name != "lr"})
 
 
 def suggestion(curve: pd.DataFrame) -> tuple[float, bool]:
@@ -102,24 +103,29 @@ def main(
     keep_large_blocks()
     if size % 4:
         raise UserError(f"--size is {size}; expected a multiple of 4", "take 16, 24 or 32.")
-    if not math.isfinite(max_lr):
-        raise UserError(f"--max-lr is {max_lr}; expected a number", "take 3, or what the recipe's max_lr is.")
-    train = params.load().named(recipe)
+    if not max_lr <= params.MOST_RATE:  # nor is NaN
+        raise UserError(
+            f"--max-lr is {max_lr}; expected a number up to {params.MOST_RATE:g}",
+            "take 3, or what the recipe's max_lr is.",
+        )
+    chosen = params.load()
+    train = chosen.named(recipe)
+    check_source(chosen.chosen.prepare.source)
     images, labels = split(train, choose_device())[0]
     curve = test(Trainer(climbing(train, len(images), max_lr, steps, size), images, labels))
     rate, falls = suggestion(curve)
     write_csv(FOLDER / "curve.csv", curve)
     figures.write(FOLDER / "curve.png", figures.range_test(curve, rate if falls else None))
     last = curve["lr"].iloc[-1]
-    print(f"{FOLDER}/curve.csv, curve.png: {len(curve)} steps up to a learning rate of {last:.3f}")
+    print(f"{FOLDER}/curve.csv, curve.png: {len(curve)} steps up to a learning rate of {last:.4g}")
     if falls:
-        print(f"max_lr {rate:.2f}: there the accuracy is best, before it falls (Smith 2017, section 3.3)")
+        print(f"max_lr {rate:.3g}: there the accuracy is best, before it falls (Smith 2017, section 3.3)")
     elif len(curve) < steps:
         print(
-            f"the loss blew up at {last:.3f}, before much was learned: repeat with --max-lr {last / 10:.2g}"
+            f"the loss blew up at {last:.4g}, before much was learned: repeat with --max-lr {last / 10:.2g}"
         )
     else:
-        print(f"the accuracy does not fall up to {last:.3f}: repeat with a larger --max-lr")
+        print(f"the accuracy does not fall up to {last:.4g}: repeat with a larger --max-lr")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from data import params
 from data.errors import UserError, run
 from data.files import write_csv
 from data.params import Train
-from data.pictures import PREPARED
+from data.pictures import PREPARED, check_source
 from train import checkpoint
 from train.checkpoint import Fingerprint
 from train.device import choose_device, describe, keep_large_blocks, on_device
@@ -39,12 +39,11 @@ FOLDER = Path("train/trials")
 TABLE = FOLDER / "trials.csv"
 
 
-def recipes(name: str, settings: list[str], seeds: range) -> Iterator[Train]:
-    """Yield the recipe's parameters with other settings and each of the seeds.
+def recipes(train: Train, settings: list[str], seeds: range) -> Iterator[Train]:
+    """Yield a recipe's parameters with other settings and each of the seeds.
 
-    Raises `UserError` for a recipe or a setting that there is not, and for a seed among the settings.
+    Raises `UserError` for a setting that there is not or that is there twice, and for a seed among them.
     """
-    train = params.load().named(name)
     if seed := next((setting for setting in settings if setting.startswith("seed=")), None):
         raise UserError(f"--set {seed}: the seeds are those of --seeds, from 1 on", "leave it out.")
     for number in seeds:
@@ -108,18 +107,20 @@ def main(
     """Train a recipe from several seeds and say how far the results scatter."""
     keep_large_blocks()
     settings, device = sorted(set_ or []), choose_device()
-    chosen = list(recipes(recipe, settings, range(1, seeds + 1)))
-    name = recipe or params.load().recipe
-    rows, done = [], finished()
+    about = params.load()
+    name, chosen = recipe or about.recipe, list(recipes(about.named(recipe), settings, range(1, seeds + 1)))
+    check_source(about.chosen.prepare.source)
+    rows = []
     trainer: Trainer | None = None
     with only_training(), stoppable() as stop:
+        done = finished()
         for train in chosen:
-            (images, labels), watched = split(train, device)
             fingerprint = Fingerprint.of(train, PREPARED / "train.safetensors", device, "trials")
             if old := next((row for row in done if row["run"] == fingerprint.name), None):
                 checkpoint.clear(fingerprint)  # of a run that was killed just after its row was written
                 rows.append(old)
                 continue
+            (images, labels), watched = split(train, device)
             if trainer is None:
                 trainer = Trainer(train, images, labels)
             else:

@@ -63,6 +63,7 @@ CASES = {
     "deep.tiff": (Image.fromarray(DEEP), (0, 0, 0)),
     "deep-clear.png": (CLEAR, (255, 255, 255)),
     "long.tiff": (Image.fromarray(DEEP.astype(np.int32)), (0, 0, 0)),
+    "long-of-8-bits.tiff": (Image.fromarray(np.full((2, 2), 200, np.int32)), (200, 200, 200)),
 }
 
 

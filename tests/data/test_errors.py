@@ -162,6 +162,14 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "said"),
+    [("a", "a"), ("abcde", "a, b, c, d, e"), ("abcdef", "a, b, c, d, e and 1 more"), ("", "")],
+)
+def test_of_many_names_the_first_are_shown_and_the_others_counted(names: str, said: str) -> None:
+    assert errors.some(list(names)) == said
+
+
+@pytest.mark.parametrize(
     ("word", "said"),
     [
         ("quik", "did you mean quick?"),

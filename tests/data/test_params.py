@@ -6,7 +6,7 @@ import pytest
 
 from data import params
 from data.errors import UserError
-from tests.tiny import ROOT
+from tests.tiny import ROOT, tiny
 
 TEXT = (ROOT / "params.yaml").read_text()
 
@@ -127,6 +127,16 @@ WRONG = {
         "recipes.quick.train.progressive is 'none'; expected a list",
         "{epochs: N, size: PIXELS}",
     ),
+    "neither of two types": (
+        change("devices: auto", "devices: 0"),
+        "recipes.fast.train.devices is 0; expected auto (every GPU, or one CPU), or how many processes",
+        "comments",
+    ),
+    "no group": (
+        change("recipes:\n", "recipes:\n  mine: 7\n"),
+        "recipes.mine is 7; expected a group of parameters",
+        "comments",
+    ),
     "no source": (change("source: data/sample", "source: ''"), "annotate.source is ''", "folder of pictures"),
     "two sets to watch": (
         change("watch_test: false", "watch_test: true"),
@@ -167,11 +177,30 @@ def test_a_mistake_is_named_with_its_place_and_a_way_out(
     assert hint in caught.value.hint
 
 
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes("recipe: künstlich".encode("latin-1"))
+    with pytest.raises(UserError, match=r"params\.yaml: is not UTF-8"):
+        params.load(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match=r"params\.yaml: cannot be read \(Is a directory\)"):
+        params.load(path)
+
+
 def test_a_missing_file_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"params\.yaml: no such file") as caught:
         params.load()
     assert "top folder" in caught.value.hint
+
+
+def test_a_rate_that_is_always_0_is_refused() -> None:
+    """Muon turns its kernels by muon_lr / max_lr."""
+    with pytest.raises(ValueError, match="expected at least start_lr and final_lr"):
+        tiny(max_lr=0.0, start_lr=0.0, final_lr=0.0)
+    with pytest.raises(ValueError, match="expected at least start_lr and final_lr"):
+        tiny(max_lr=0.1, final_lr=0.2)
 
 
 def test_values_cannot_be_changed() -> None:

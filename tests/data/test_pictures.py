@@ -11,7 +11,7 @@ from data.pictures import Pictures
 
 
 def test_saved_pictures_come_back(tmp_path: Path, few: Pictures) -> None:
-    few.save(tmp_path / "a.safetensors")
+    few.save(tmp_path / "a.safetensors", "sample")
     images, labels, indices = pictures.load(tmp_path / "a.safetensors")
     assert images.dtype == labels.dtype == np.uint8
     assert np.array_equal(images, few.images)
@@ -20,8 +20,8 @@ def test_saved_pictures_come_back(tmp_path: Path, few: Pictures) -> None:
 
 
 def test_the_same_pictures_are_the_same_bytes(tmp_path: Path, few: Pictures) -> None:
-    few.save(tmp_path / "a")
-    few.take(np.arange(len(few))).save(tmp_path / "b")
+    few.save(tmp_path / "a", "sample")
+    few.take(np.arange(len(few))).save(tmp_path / "b", "sample")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -48,7 +48,19 @@ def test_a_file_cut_short_or_missing_is_named(tmp_path: Path, few: Pictures) -> 
     path = tmp_path / "train.safetensors"
     with pytest.raises(UserError, match="no such file"):
         pictures.load(path)
-    few.save(path)
+    few.save(path, "sample")
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match="not a file of prepared pictures"):
         pictures.load(path)
+
+
+def test_pictures_of_another_source_are_refused(tmp_path: Path, few: Pictures) -> None:
+    few.save(tmp_path / "train.safetensors", "sample")
+    pictures.check_source("sample", tmp_path)
+    with pytest.raises(
+        UserError, match="holds pictures of sample; the recipe takes those of cifar10"
+    ) as caught:
+        pictures.check_source("cifar10", tmp_path)
+    assert "dvc repro prepare" in caught.value.hint
+    with pytest.raises(UserError, match=r"train\.safetensors: no such file"):
+        pictures.check_source("sample", tmp_path / "elsewhere")

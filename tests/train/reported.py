@@ -22,7 +22,7 @@ NAMES = ("test-00000", "test-00001", "test-00002")
 def prepare(few: Pictures, names: Sequence[str] = NAMES) -> None:
     """Fill the current folder: pictures to label under the given names, and no label yet."""
     write_params(Path(), **TINY)
-    few.save(Path("data/cifar10/test.safetensors"))
+    few.save(Path("data/cifar10/test.safetensors"), "sample")
     torch.manual_seed(5)
     model.write(untrained())
     row = {"epoch": 1, "lr": 0.1, "momentum": 0.9, "size": 32, "loss": 2.0, "accuracy": 0.3}

@@ -246,7 +246,8 @@ def test_a_name_that_several_commits_have_is_said_to_be_that(said: Any, repo: Pa
         ),
         (
             ["base", "otherclasses"],
-            "test-00000 and 199 more test pictures have another class in otherclasses",
+            "test pictures have another class in otherclasses than in base: test-00000, test-00001,"
+            " test-00002, test-00003, test-00004 and 195 more",
             "",
         ),
     ],

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from data.errors import UserError
+from data.files import write_json
 from data.pictures import CLASSES, Pictures
-from tests.tiny import Stage, write_params
+from tests.tiny import TINY, Stage, write_params
 from tests.train.reported import label, prepare
 from train import evaluate, labelled, model
 
@@ -73,6 +74,13 @@ def test_classes_that_the_network_does_not_know_are_counted_and_left_out(trained
 def test_a_run_is_cut_short_if_it_ended_by_max_steps(trained: Path, max_steps: int, cut_short: int) -> None:
     write_params(trained, max_steps=max_steps)
     assert evaluate.about().cut_short == cut_short  # its training took 4 steps
+
+
+@pytest.mark.parametrize(("worth", "cut_short"), [(0.31, 0), (0.3, 20)])
+def test_a_run_as_long_as_its_schedule_is_a_whole_one(trained: Path, worth: float, cut_short: int) -> None:
+    write_params(trained, **TINY, max_steps=20)  # five epochs of 8 x 8 pixels, each a sixteenth
+    write_json(evaluate.RUN, {"epochs": 5, "steps": 20, "full_size_epochs": worth})
+    assert evaluate.about().cut_short == cut_short
 
 
 OTHERS = [labelled.LABELS, evaluate.LABEL_METRICS, evaluate.CURVES, evaluate.RUN]

@@ -257,13 +257,14 @@ def test_the_headline_says_what_was_measured() -> None:
 def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
     some = found(["cat", "cat", "dog", "cat"], ["cat", "dog", "dog", "dog"])
     some.result.table["confidence"] = [0.5, 0.6, 0.7, 0.9]
-    matrix, cells = page.confusion(some, page.Gallery(some.test.images, some.top))
+    gallery = page.Gallery(some.test.images, some.top)
+    matrix, cells = page.confusion(some, gallery)
     cat, dog = CLASSES.index("cat"), CLASSES.index("dog")
     assert [round(cell["share"], 2) for cell in matrix[cat] if cell["count"]] == [0.33, 0.67]
     opened = cells[f"{cat}-{dog}"]
     assert opened["title"] == "2 pictures of cat, taken for dog"
-    records = page.Gallery(some.test.images, some.top)
-    assert [records.record(row)["name"] for row in some.wrong] == ["test-00003", "test-00001"]
+    assert [gallery.records[row]["name"] for row in opened["pictures"]] == ["test-00003", "test-00001"]
+    assert some.wrong == [3, 1]
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,16 @@ def test_boxes_that_somebody_drew(stage: Stage, trained: Path) -> None:
     assert table.set_index("box")["confidence"][2] == pytest.approx(whole["confidence"][0], abs=2e-4)
 
 
+@pytest.mark.parametrize("labelled", [0, 1, looking.BATCH, looking.BATCH + 1])
+def test_as_many_boxes_as_a_batch_are_a_table_like_any_other(trained: Path, labelled: int) -> None:
+    rows = [f"00,me,r{row},{'frog' * (row < labelled)},4,4,20,24,0" for row in range(looking.BATCH + 1)]
+    head = "picture,annotator,region,label,x,y,width,height,rotation"
+    Path("boxes.csv").write_text("\n".join([head, *rows[: labelled or looking.BATCH]]) + "\n")
+    table = predict.predict("pictures/00.png", boxes=Path("boxes.csv")).table
+    assert table["box"].dtype == np.int64
+    assert table["label"].notna().sum() == labelled
+
+
 def test_boxes_that_show_nothing_or_have_no_picture_are_named_and_counted(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -372,6 +382,12 @@ def test_a_closed_stream_is_named(trained: Path, command: str, what: str) -> Non
     assert done.stderr.startswith(f"error: {what}\nhint: ")
 
 
+def test_without_standard_error_nothing_but_answers_is_in_the_answers(trained: Path) -> None:
+    done = shell("nosuch.png pictures 2>&-")
+    assert done.returncode == 1
+    assert pd.read_csv(io.StringIO(done.stdout))["picture"].tolist() == NAMES
+
+
 def test_a_closed_output_does_not_matter_to_a_file(trained: Path) -> None:
     done = shell("pictures --output p.csv >&-")
     assert (done.returncode, done.stderr) == (0, "")
@@ -391,10 +407,14 @@ def test_answers_beside_the_pictures_are_no_picture_at_the_next_run(trained: Pat
         (NAMES[0], "./pictures/../pictures/00.png"),
         ("pictures", NAMES[0]),
         ("notes.txt", "notes.txt"),
+        ("pictures", "large.png"),
+        ("pictures", "huge.png"),
     ],
 )
 def test_answers_do_not_replace_a_picture(trained: Path, given: str, output: str) -> None:
     no_picture(Path("notes.txt"))
+    Path("large.png").write_bytes(bomb(9_500))  # more pixels than are read
+    Path("huge.png").write_bytes(bomb())  # more than Pillow opens
     model.MODEL.unlink()  # refused before anything is read
     before = Path(output).read_bytes()
     with pytest.raises(UserError, match="is a picture; the answers would replace it"):

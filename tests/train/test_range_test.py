@@ -32,12 +32,19 @@ def test_it_writes_a_curve_and_a_picture_and_says_what_it_found(stage: Stage, wo
     curve = pd.read_csv(range_test.FOLDER / "curve.csv")
     rate, falls = suggestion(curve)
     last = curve["lr"].iloc[-1]
-    unless = f"does not fall up to {last:.3f}" if len(curve) == 60 else f"blew up at {last:.3f}"
-    assert (f"max_lr {rate:.2f}: there" if falls else unless) in done.stdout
+    unless = f"does not fall up to {last:.4g}" if len(curve) == 60 else f"blew up at {last:.4g}"
+    assert (f"max_lr {rate:.3g}: there" if falls else unless) in done.stdout
     assert curve["lr"].is_monotonic_increasing
     assert 0 < len(curve) <= 60
     with Image.open(range_test.FOLDER / "curve.png") as picture:
         assert picture.width > 600
+
+
+def test_small_rates_keep_their_digits(stage: Stage, workspace: Path) -> None:
+    write_params(workspace, **TINY)
+    done = stage("train.range_test", "--steps", "60", "--max-lr", "0.0003", "--size", "8")
+    assert "up to a learning rate of 0.0002975" in done.stdout
+    assert pd.read_csv(range_test.FOLDER / "curve.csv")["lr"].head(2).tolist() == [2.5e-06, 7.5e-06]
 
 
 def test_a_loss_that_blows_up_ends_the_test(stage: Stage, workspace: Path) -> None:
@@ -68,7 +75,8 @@ def test_the_suggestion_is_where_the_accuracy_is_best_before_it_falls(
     ("options", "error"),
     [
         (["--size", "10"], "--size is 10; expected a multiple of 4"),
-        (["--max-lr", "inf"], "--max-lr is inf; expected a number"),
+        (["--max-lr", "inf"], "--max-lr is inf; expected a number up to 1e+30"),
+        (["--max-lr", "1e300"], "--max-lr is 1e+300; expected a number up to 1e+30"),
         (["--recipe", "fats"], "--recipe fats: not one of the recipes"),
     ],
 )

@@ -36,6 +36,15 @@ def test_one_cycle_climbs_to_the_peak_once_and_comes_down_to_nearly_zero(name: s
     assert peak / schedule.total == pytest.approx(0.25, abs=0.01)
 
 
+@pytest.mark.parametrize("at_peak", [0.85, 0.99])
+def test_the_momentum_is_at_its_other_end_where_the_rate_is_greatest(at_peak: float) -> None:
+    train = tiny(momentum=0.95, momentum_at_peak=at_peak)
+    schedule = Schedule(train, steps=100)
+    peak = max(range(schedule.total), key=schedule.lr)
+    ends = [schedule.momentum(step) for step in (0, peak, schedule.total - 1)]
+    assert ends == pytest.approx([0.95, at_peak, 0.95], abs=0.001)
+
+
 lr = st.floats(0, 10)
 
 

@@ -88,6 +88,11 @@ def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
             "--set progressive=[{epochs: 2: not readable as YAML",
             "quote",
         ),
+        (
+            ["--set", "max_lr=1.0", "--set", "max_lr=0.5"],
+            "--set max_lr=1.0: max_lr is set twice",
+            "leave one of them out.",
+        ),
         (["--set", "depth=57"], "--set: train.depth is 57; expected 9 n + 2", ""),
         (["--recipe", "fats"], "--recipe fats: not one of the recipes", "did you mean fast?"),
         (["--recipe", "fast"], "--recipe fast takes the pictures of cifar10", 'then "dvc repro prepare"'),
@@ -108,6 +113,16 @@ def test_without_pictures_the_command_that_makes_them_is_named(stage: Stage, wor
     done = stage("train.trials")
     assert done.returncode == 1
     assert "error: data/cifar10/train.safetensors: no such file" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["train.fit", "train.trials", "train.range_test", "train.bench"])
+def test_pictures_of_another_recipe_are_refused(stage: Stage, workspace: Path, command: str) -> None:
+    values = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(values.replace("recipe: quick", "recipe: fast", 1))
+    done = stage(command)
+    assert done.returncode == 1
+    assert "error: data/cifar10: holds pictures of sample; the recipe takes those of cifar10" in done.stderr
+    assert 'hint: bring them there with "dvc repro prepare".' in done.stderr
 
 
 def test_a_damaged_table_is_named(stage: Stage, workspace: Path) -> None:

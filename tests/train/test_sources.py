@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.folders import Problem
-from train.finding import find, listed
+from train.sources import find, listed
 
 NAMES = [
     "b.png",
