@@ -41,6 +41,8 @@ def uncertain(table: pd.DataFrame, count: int) -> list[str]:
 def diverse(table: pd.DataFrame, count: int, seed: int) -> list[str]:
     """Return pictures that differ in what they are taken for: the nearest to each of `count` k-means centres.
 
+    Where fewer of them differ, the centres are as many, and take turns.
+
     Clusters' middles as representatives: Xu et al. 2003, Representative Sampling for Text Classification. On
     square roots of probabilities, whose Euclidean distance is Hellinger's.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -128,10 +129,16 @@ def choose(api: Api, project: Project, task: Task, upload: bool) -> Delivery:
     folder = IMAGES.resolve()
     storage, made = _storage(api, project, folder)
     if storage is not None:
-        for root in folder.parents:
-            way = SameDisk(root)
-            if is_served(api, way.address(task), task):
-                return way
+        try:
+            for root in folder.parents:
+                way = SameDisk(root)
+                if is_served(api, way.address(task), task):
+                    return way
+        except UserError:
+            if made:
+                with suppress(UserError):  # of the first failure it is that is told
+                    api.delete(f"{STORAGES}/{storage}")
+            raise
         if made:
             api.delete(f"{STORAGES}/{storage}")
     return Upload(api, project)

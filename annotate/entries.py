@@ -12,25 +12,23 @@ from typing import Any
 
 from annotate.tasks import EXPORT
 from data.errors import UserError
-from data.files import readable
-
-MARK = "<<<<<<< "  # where git could not merge
+from data.files import check_merged, readable
 
 
 def read_export(path: Path = EXPORT) -> list[Any]:
     """Read an export. Raises `UserError` if it is missing or not a list of pictures with annotations."""
     hint = 'take it back from git, or fetch it anew with "dvc repro -fs export".'
-    text = ""
     try:
         with readable(path, hint):
             text = path.read_text(encoding="utf-8")
+        check_merged(
+            path,
+            text,
+            f'take one with "git checkout --ours {path}" (or --theirs), delete dvc.lock if it has such marks'
+            ' too, then "dvc commit -f export".',
+        )
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if any(line.startswith(MARK) for line in text.splitlines()):
-            raise UserError(
-                f"{path}: both branches of a merge have labels; git's conflict marks are in it",
-                f'take one: "git checkout --ours {path}" (or --theirs), then "dvc commit -f export".',
-            ) from None
         raise UserError(f"{path}: not JSON ({error})", hint) from None
     if not isinstance(entries, list):
         raise UserError(f"{path}: expected a list of labelled pictures", hint)

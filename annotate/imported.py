@@ -61,14 +61,17 @@ def read(
     images: Path | None,
     guesses: bool = False,
     gaps: bool = False,
+    own: Path | None = None,
 ) -> Imported:
     """Read a file of labels and list everything in it that cannot be used.
 
-    With `guesses` predictions in it count, too; `gaps` as in `Imported`. Raises `UserError` if nothing can be
-    used.
+    With `guesses` predictions in it count, too; `gaps` as in `Imported`; `own` is the folder that `images`
+    may be meant to be. Raises `UserError` if nothing can be used.
     """
     found = load(path, tasks, scheme, images, guesses)
     _list(path, found)
+    if own and not images and any(problem.kind == "not ours" for problem in found.problems):
+        print(f"its pictures may be those of {own} under their own names: --images {own} finds them")
     if found.guesses:
         why = (
             "one for each picture without labels is taken"
@@ -81,8 +84,9 @@ def read(
     if not found.annotations:
         raise UserError(
             f"{path}: no label in it fits our pictures and scheme",
-            "the list above says why; are its pictures in annotate/tasks.json, or those of --images, and its"
-            " classes in the scheme?",
+            "the list above says why; are its pictures in annotate/tasks.json, its classes in the scheme?"
+            if found.problems
+            else "it says nothing about any picture.",
         )
     asked = scheme.picture_class
     bare = sum(not one.label for one in found.annotations)

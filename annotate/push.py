@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +33,8 @@ from annotate.project_cache import Listing, Pushed
 from annotate.scheme import Scheme, read_scheme
 from annotate.server import required
 from annotate.tasks import SCHEME, Task, read_tasks
+from data import params
+from data import sample as embedded
 from data.errors import UserError, some
 from data.files import digest
 from data.progress import progress
@@ -74,7 +77,7 @@ def push(
         )
     tasks, scheme = read_tasks(), read_scheme()
     answers = prelabel.read(tasks, scheme) if prelabel_ else None
-    labels = imported.read(from_, tasks, scheme, images, guesses, gaps) if from_ else None
+    labels = imported.read(from_, tasks, scheme, images, guesses, gaps, _own_folder()) if from_ else None
     with Api(required()) as api:
         ours = settle(api, scheme)
         there = bring(api, ours, tasks, upload, None if guesses else labels)
@@ -87,6 +90,14 @@ def push(
                 )
             suggest(api, ours, there, labels.version, labels.suggestions)
         print(f"label at {project.link(api, ours)}")
+
+
+def _own_folder() -> Path | None:
+    """Return the folder of pictures that the user named; what is wrong with params.yaml stops no push."""
+    with suppress(UserError):
+        source = Path(params.load().annotate.source)
+        return None if source == embedded.FOLDER else source
+    return None
 
 
 def settle(api: Api, scheme: Scheme) -> Project:

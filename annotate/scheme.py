@@ -54,10 +54,10 @@ Control = Choices | Boxes | Note
 def stars(said: str) -> str | None:
     """Return a rating as tables have it, `4` of `4.0`; None for what is no whole number from 0 on."""
     try:
-        number = float(said)
+        number = float(said.replace("_", "x"))  # 1_0 is a number to Python alone
     except ValueError:
         return None
-    return f"{number:.0f}" if number >= 0 and number.is_integer() else None
+    return str(int(number)) if number >= 0 and number.is_integer() else None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UserError
-from data.files import readable, write_json
+from data.files import check_merged, readable, write_json
 
 FOLDER = Path("annotate")
 IMAGES = FOLDER / "images"
@@ -47,7 +47,11 @@ def read_tasks(path: Path = TASKS) -> tuple[Task, ...]:
     hint = 'make it anew with "dvc repro -f sample", or take it back from git.'
     try:
         with readable(path, hint):
-            tasks = tuple(sorted(_task(entry) for entry in json.loads(path.read_text(encoding="utf-8"))))
+            text = path.read_text(encoding="utf-8")
+        check_merged(
+            path, text, f'take one side, as by "git checkout --ours {path}", then "dvc repro sample".'
+        )
+        tasks = tuple(sorted(_task(entry) for entry in json.loads(text)))
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: not a list of tasks ({error!r})", hint) from None
     ids = [task.image_id for task in tasks]
@@ -75,7 +79,9 @@ def read_chosen(path: Path = CHOSEN) -> list[str]:
         return []
     try:
         with readable(path, "repeat the command."):
-            names = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        check_merged(path, text, "keep the names of both sides, without the marks; each belongs on the list.")
+        names = json.loads(text)
     except ValueError as error:
         names = error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

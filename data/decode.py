@@ -78,12 +78,12 @@ def read(path: Path, say: Callable[[str], None] = print) -> Image.Image:
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             say(f"{path}: {frames} frames or pages; the first one is taken")
-        return _plain(ImageOps.exif_transpose(image))
+        return _plain(ImageOps.exif_transpose(image), image.format)
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image, kind: str | None) -> Image.Image:
     if image.mode.startswith("I"):
-        return _from_deep_grey(image)
+        return _from_deep_grey(image, kind)
     if image.mode == "F":
         raise ValueError("grey values as floating-point numbers, of unknown range")
     if not image.has_transparency_data:
@@ -94,15 +94,15 @@ def _plain(image: Image.Image) -> Image.Image:
     return plain
 
 
-def _from_deep_grey(image: Image.Image) -> Image.Image:
+def _from_deep_grey(image: Image.Image, kind: str | None) -> Image.Image:
     """Scale 16-bit grey to 8 bits; Pillow's own conversion cuts everything above 255 off.
 
-    Grey of 32 bits does not say how far it goes: up to 255 it is taken for 8 bits, above for 16.
+    A TIFF of 32 bits does not say how far its grey goes: up to 255 it is taken for 8 bits, above for 16.
     """
     deep = np.asarray(image, dtype=np.int64)
     if deep.min() < 0 or deep.max() > 65535:
         raise ValueError(f"grey values from {deep.min()} to {deep.max()}; expected 0 to 65535")
-    bits = 8 if image.mode == "I" and deep.max() <= 255 else 16
+    bits = 8 if kind == "TIFF" and image.mode == "I" and deep.max() <= 255 else 16
     shallow = (deep // 257 if bits == 16 else deep).astype(np.uint8)
     if (clear := image.info.get("transparency")) is not None:
         shallow[deep == clear] = 255

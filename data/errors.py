@@ -7,6 +7,7 @@ keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -26,6 +27,7 @@ P = ParamSpec("P")
 Handlers = dict[signal.Signals, Any]  # as signal.getsignal gives them
 
 INTERRUPTED = 128 + 2  # what a shell reports for a command that SIGINT ended
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk answers that takes no more
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill`, a terminal that is closed
 
 
@@ -65,11 +67,24 @@ def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        if sys.stderr is None:  # closed, as by 2>&-; `print` would take standard output, where answers go
+            sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (open to the end)
         try:
             with _signals():
                 command(*args, **kwargs)
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # what cannot be written is to be told here, not where Python ends
         except UserError as error:
             print(error, file=sys.stderr)
+            raise typer.Exit(1) from None
+        except OSError as error:
+            # With files `data.files` makes a UserError of it: what is left is the output.
+            if error.errno not in FULL or error.filename:
+                raise
+            what = f"standard output: cannot be written ({os.strerror(error.errno)})"
+            with suppress(OSError):
+                print(UserError(what, "free some space, then repeat the command."), file=sys.stderr)
+            _let_go()
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             with suppress(OSError):  # the reader of it may have got the signal, too
@@ -79,10 +94,15 @@ def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable
     return wrapped
 
 
+def _let_go() -> None:
+    """Write nowhere what is left for standard output: it would fail once more when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
 def run(main: Callable[..., None], interrupted: str = GOES_ON) -> None:
     """Run `main` as a command line made from its signature and docstring."""
-    if sys.stderr is None:  # closed, as by 2>&-; `print` would take standard output, where answers go
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # to the end of the process
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(reported(main, interrupted))
     app()

@@ -39,21 +39,17 @@ NAMES: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
 
 
 @contextmanager
-def disk_errors(path: Path, kept: bool = True) -> Iterator[None]:
-    """Turn what the disk refuses while `path` is written into a `UserError`.
-
-    `kept` says that what was there before is still there, which is not so of a stream.
-    """
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses while `path` is written into a `UserError`; what was there is kept."""
     try:
         yield
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
         culprit = f" at {error.filename}" if error.filename else ""
-        still = "; what was there is kept" if kept else ""
         raise UserError(
             f"{path}: cannot be written ({os.strerror(error.errno)}{culprit})",
-            f"{MENDS.get(error.errno, 'check the disk')}, then repeat the command{still}.",
+            f"{MENDS.get(error.errno, 'check the disk')}, then repeat the command; what was there is kept.",
         ) from error
 
 
@@ -116,6 +112,12 @@ def _clean_up(path: Path, part: Path, old: Path) -> None:
                 shutil.rmtree(left)
             else:
                 left.unlink()
+
+
+def check_merged(path: Path, text: str, hint: str) -> None:
+    """Raise `UserError` if a text has the marks that git leaves where it could not merge two branches."""
+    if any(line.startswith("<<<<<<< ") for line in text.splitlines()):
+        raise UserError(f"{path}: git could not merge two branches and left its marks in it", hint)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from data.errors import UserError, nearest, run
-from data.files import write_text
+from data.files import check_merged, write_text
 
 PARAMS = Path("params.yaml")
 CHECKED = Path("data/checked.txt")
@@ -221,9 +221,10 @@ def changed(train: Train, settings: Iterable[str]) -> Train:
     given: set[str] = set()
     for setting in settings:
         name, equals, value = setting.partition("=")
-        if not equals or name not in values:
-            hint = nearest(name, values) if equals else "write it as max_lr=1.0."
-            raise UserError(f"--set {setting}: {name if equals else setting} is not a parameter", hint)
+        if not equals:
+            raise UserError(f"--set {setting}: no value", "write it as max_lr=1.0.")
+        if name not in values:
+            raise UserError(f"--set {setting}: {name or 'nothing'} is not a parameter", nearest(name, values))
         if name in given:
             raise UserError(f"--set {setting}: {name} is set twice", "leave one of them out.")
         given.add(name)
@@ -240,7 +241,9 @@ def changed(train: Train, settings: Iterable[str]) -> Train:
 
 def _read(path: Path) -> Any:
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        check_merged(path, text, "keep what is meant of both sides, without the marks.")
+        return YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file in {Path.cwd().name}/",
@@ -263,7 +266,7 @@ def _explain(path: Path, raw: Any, error: ValidationError) -> UserError:
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     problem = problems[0]
     place = problem["loc"]
-    if len(place) > 1 and place[-2] in Train.model_fields and isinstance(place[-1], str):
+    if "train" in place[:-2] and place[-2] in Train.model_fields and isinstance(place[-1], str):
         place = place[:-1]  # of a parameter that may be one of two types, which of them was tried
     name = ".".join(str(part) for part in place)
     group = _group(place)
@@ -296,6 +299,11 @@ def _group(place: tuple[int | str, ...]) -> type[BaseModel]:
 def main() -> None:
     """Check params.yaml, every recipe in it."""
     params = load()
+    if not Path(params.annotate.source).is_dir():
+        raise UserError(
+            f"{PARAMS}: annotate.source is {params.annotate.source!r}; there is no such folder",
+            "name data/sample, or a folder of pictures.",
+        )
     # The same whatever the parameters are: what comes after depends on those that it uses, not on all.
     write_text(CHECKED, f"{PARAMS} is well\n")
     print(f"{PARAMS}: recipe {params.recipe}; all {len(params.recipes)} recipes are well")

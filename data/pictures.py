@@ -79,16 +79,17 @@ def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.i
         return file.get_tensor("images"), file.get_tensor("labels"), file.get_tensor("indices")
 
 
-def check_source(wanted: str, folder: Path = PREPARED) -> None:
-    """Raise `UserError` unless a folder of prepared pictures holds those of the source that is wanted.
+def check_source(wanted: str, path: Path = PREPARED / "train.safetensors") -> None:
+    """Raise `UserError` unless a file of prepared pictures holds those of the source that is wanted.
 
     So a command that is typed by hand does not train on the pictures of another recipe. DVC sees to it alone.
     """
-    with _opened(folder / "train.safetensors") as file:
+    with _opened(path) as file:
         found = (file.metadata() or {}).get("source")
     if found != wanted:
+        source = found or "an older release"
         raise UserError(
-            f"{folder}: holds pictures of {found or 'an older release'}; the recipe takes those of {wanted}",
+            f"{path.parent}: holds pictures of {source}; the recipe takes those of {wanted}",
             'bring them there with "dvc repro prepare".',
         )
 

@@ -21,7 +21,7 @@ import torch
 
 from data import decode, params, pictures
 from data.errors import UserError, run
-from data.files import atomic, digest, write_csv, write_json
+from data.files import atomic, digest, readable, write_csv, write_json
 from data.params import Train
 from data.pictures import CLASSES, PREPARED, SIDE, picture_name
 from data.progress import track
@@ -32,6 +32,7 @@ from train.findings import About, Answered, Findings
 from train.inference import logits
 from train.model import Model
 
+TEST = PREPARED / "test.safetensors"
 REPORT = Path("train/report")
 METRICS = Path("train/test.json")
 IMAGES = Path("annotate/images")
@@ -42,7 +43,7 @@ RUN = Path("train/metrics.json")
 
 def about_test(network: Model, device: torch.device) -> tuple[Answered, Result]:
     """Show the network the test pictures, named as `test-00042` for the official index 42."""
-    colours_first, labels, indices = pictures.load(PREPARED / "test.safetensors")
+    colours_first, labels, indices = pictures.load(TEST)
     images = np.ascontiguousarray(colours_first.transpose(0, 2, 3, 1))
     names = tuple(picture_name(index) for index in indices.tolist())
     answers = Answers(names, logits(network, torch.from_numpy(images).to(device)))
@@ -68,6 +69,7 @@ def about_tasks(network: Model, device: torch.device) -> Answered:
 def about() -> About:
     """Return what other stages say of the run. Raises `UserError` for a file that is wrong."""
     chosen = params.load()
+    pictures.check_source(chosen.chosen.prepare.source, TEST)
     train = chosen.chosen.train
     trained = _numbers(RUN, "train", ("epochs", "steps", "full_size_epochs"))
     labels = _numbers(LABEL_METRICS, "labels", ("pictures", "labelled"))
@@ -88,14 +90,17 @@ def is_cut_short(train: Train, trained: Mapping[str, float]) -> bool:
     """Say whether a training's metrics are of a run that ended by max_steps, before its schedule did."""
     whole = float(train.epochs - train.small_epochs)
     whole += sum(part.epochs * (part.size / SIDE) ** 2 for part in train.progressive)
-    return trained["steps"] == train.max_steps and trained["full_size_epochs"] < round(whole, 2)
+    # Rounded, the last few steps are nothing; but a whole run has as many in each epoch.
+    uneven = trained["steps"] % train.epochs > 0
+    return trained["steps"] == train.max_steps and (uneven or trained["full_size_epochs"] < round(whole, 2))
 
 
 def _numbers(path: Path, stage: str, names: tuple[str, ...]) -> dict[str, float]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with readable(path, 'make it with "dvc repro".'):
+            content = json.loads(path.read_text(encoding="utf-8"))
         return {name: float(content[name]) for name in names}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not the metrics of the stage {stage} ({error})",
             f'make them anew with "dvc repro -fs {stage}".',

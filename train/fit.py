@@ -46,7 +46,7 @@ def split(recipe: Train, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
     if recipe.validation >= len(train[0]):
         raise UserError(
             f"validation is {recipe.validation}; expected fewer than train's {len(train[0])}",
-            "hold out fewer, in params.yaml or by --set.",
+            "hold out fewer, in params.yaml or in --set of trials.",
         )
     order = np.random.default_rng(recipe.seed).permutation(len(train[0]))
     held, kept = (torch.from_numpy(np.sort(rows)).to(device) for rows in np.split(order, [recipe.validation]))

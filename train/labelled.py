@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
 
 from data.errors import UserError
-from data.files import NAMES
+from data.files import NAMES, readable
 
 LABELS = Path("annotate/labels/labels.csv")
 
@@ -23,8 +23,9 @@ TEXTS = dict.fromkeys(("picture", "class", "agreed", "cifar10"), str)
 def read_table(path: Path, stage: str, **options: Any) -> pd.DataFrame:
     """Read a table that a stage wrote. Raises `UserError` if it is missing or no table."""
     try:
-        table: pd.DataFrame = pd.read_csv(path, **options)
-    except (OSError, ValueError) as error:
+        with readable(path, 'make it with "dvc repro".'):
+            table: pd.DataFrame = pd.read_csv(path, **options)
+    except ValueError as error:
         raise UserError(
             f"{path}: not a table ({error})", f'make it anew with "dvc repro -fs {stage}".'
         ) from None

@@ -40,7 +40,7 @@ class Trainer:
         if params.batch > len(images):
             raise UserError(
                 f"batch is {params.batch}; expected at most the {len(images)} train pictures",
-                "choose a smaller batch, or hold out fewer pictures, in params.yaml or by --set.",
+                "choose a smaller batch, or hold out fewer pictures, in params.yaml or in --set of trials.",
             )
         smallest = (len(images) - 1) % params.batch + 1
         if smallest < world.size:
@@ -227,7 +227,7 @@ class Trainer:
         if self.device.type != "cuda":
             raise UserError(
                 "sync_bn is true; expected false: processes on CPUs cannot share batch norm",
-                "set sync_bn to false, in params.yaml or by --set, or train on GPUs.",
+                "set sync_bn to false, in params.yaml or in --set of trials, or train on GPUs.",
             )
         self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
 
@@ -236,7 +236,7 @@ class Trainer:
         raise UserError(
             f"the loss is not a number at step {step + 1} of {self.total} "
             f"(epoch {step // self.steps + 1}, learning rate {self.schedule.lr(step):.4g})",
-            "lower max_lr or lengthen rise_epochs, in params.yaml or by --set, which starts the run anew.",
+            "lower max_lr or lengthen rise_epochs, in params.yaml or in --set of trials: a run begins anew.",
         )
 
 

@@ -16,7 +16,6 @@ one for each class. From Python: `predict`.
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -119,15 +118,7 @@ def opened(path: Path | None) -> Iterator[TextIO]:
         raise UserError("standard output: is closed", "open it, or name a file with --output.")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=ESCAPED)
-    with disk_errors(Path("standard output"), kept=False):
-        try:
-            yield sys.stdout
-        except OSError:
-            # What is left in the buffer would fail once more when Python ends, with an exit code of its own.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.close(nowhere)
-            raise
+    yield sys.stdout
 
 
 def names_on_list(given: Sequence[str]) -> list[str]:

@@ -1,11 +1,12 @@
 """What a file says made to fit: our picture, the scheme's own spelling, pixels within the picture.
 
-A question or an option that is written otherwise is known by its letters and digits alone, `Age Group` is
-`age_group`, if no other one has the same.
+A question or an option is known whatever its case and the signs within it, `Age Group` is `age_group`, if no
+other one is known by the same. Signs before and after it count: `<55` is not `55+`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,7 @@ from annotate.records import Annotation, Box, Problem
 from annotate.scheme import JOINED, Boxes, Choices, Note, Scheme, stars
 from annotate.tasks import Task
 
+WITHIN = re.compile(r"(?<=[^\W_])[\W_]+(?=[^\W_])")  # signs between letters or digits
 LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute that tells a box's
 
 
@@ -28,8 +30,8 @@ def fit(
         said = Labelled(said.picture, (), said.answers)
     asked = scheme.picture_class
     told = dict(said.answers)
-    asks = {_plain(one.name) for one in scheme.about_picture}
-    if asked and CLASS in told and CLASS not in asks and _plain(asked.name) not in map(_plain, told):
+    asks = [one.name for one in scheme.about_picture]
+    if asked and CLASS in told and not any(asked.name in _meant(name, asks) for name in told):
         told[asked.name] = told.pop(CLASS)
     answers = fitter.answers(told, scheme.about_picture, "")
     boxes = tuple(fitter.boxes(said.regions))
@@ -155,7 +157,7 @@ def _scaled(value: Any, whole: int) -> Any:
 
 
 def _meant(word: str, known: Iterable[str]) -> list[str]:
-    """Return what of the scheme a word may mean: itself, or what has its letters and digits."""
+    """Return what of the scheme a word may mean: itself, or what differs in case and signs within it."""
     known = list(known)
     if word in known:
         return [word]
@@ -167,4 +169,4 @@ def _unclear(meant: list[str]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum()) or name
+    return WITHIN.sub("", name.strip().casefold())

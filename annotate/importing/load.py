@@ -20,7 +20,7 @@ from annotate.scheme import Scheme
 from annotate.tasks import Task
 from annotate.tidy import tidy
 from data.errors import UserError
-from data.files import readable
+from data.files import check_merged, readable
 
 FORMATS = "Label Studio JSON, COCO JSON, a YOLO folder with classes.txt, VGG Image Annotator CSV or JSON"
 SOMEBODY = "somebody"  # the one annotator of a file that names none
@@ -72,6 +72,7 @@ def _content(path: Path) -> Any:
             text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise NotReadableError("not text in UTF-8") from None
+    check_merged(path, text, f'take one side, as by "git checkout --ours {path}" (or --theirs).')
     if via.is_csv(text.partition("\n")[0]):
         return via.read_csv(text)
     try:

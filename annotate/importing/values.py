@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,15 +83,24 @@ def attributes(said: Any) -> dict[str, tuple[str, ...]]:
 
 
 def of_one_name(pictures: list[Labelled], problems: list[Problem]) -> tuple[Labelled, ...]:
-    """Leave out pictures that have one name: which of them is ours cannot be told.
+    """Leave out pictures of one name, unless their size is the same: which of them is ours cannot be told.
 
-    Of those of which nothing is said one is enough.
+    Label Studio's COCO has an image for each annotator. Of pictures of which nothing is said one is enough.
     """
-    said = {one.picture for one in pictures if one.regions or one.answers}
-    pictures = [one for one in pictures if one.regions or one.answers or one.picture not in said]
-    often = Counter(one.picture for one in pictures)
-    for one in pictures:
-        if often[one.picture] > 1:
-            what = f"{often[one.picture]} pictures of that name; {len(one.regions)} boxes left out"
-            problems.append(Problem(one.picture, "not ours", what))
-    return tuple(one for one in pictures if often[one.picture] == 1)
+    kept: dict[str, list[Labelled]] = defaultdict(list)
+    for one in sorted(pictures, key=lambda one: not (one.regions or one.answers)):
+        if one.regions or one.answers or not kept[one.picture]:
+            kept[one.picture].append(one)
+    clear = {
+        name
+        for name, alike in kept.items()
+        if len(alike) == 1 or (alike[0].size and len({one.size for one in alike}) == 1)
+    }
+    for name in kept.keys() - clear:
+        for one in kept[name]:
+            more = ", with what is said of the whole picture" if one.answers else ""
+            what = f"{len(kept[name])} pictures of that name; {len(one.regions)} boxes left out{more}"
+            problems.append(Problem(name, "not ours", what))
+    # In the file's order; by identity, since two may say the same.
+    wanted = {id(one) for name in clear for one in kept[name]}
+    return tuple(one for one in pictures if id(one) in wanted)

@@ -101,12 +101,12 @@ def _row(
     """Add one row to its picture: VIA tells pictures apart by name and file size."""
     name = row["filename"] or ""
     try:
-        attributes, shape, said = (_cell(row[column]) for column in (COLUMNS[2], *COLUMNS[5:]))
+        about_picture, shape, said = (_cell(row[column]) for column in (COLUMNS[2], *COLUMNS[5:]))
     except ValueError as error:
         problems.append(Problem(name, "malformed", f"row {number}: {error}; left out"))
         return
     key = (name, row["file_size"] or "")
-    about.setdefault(key, attributes)
+    about.setdefault(key, about_picture)
     parts = shapes.setdefault(key, [])
     if shape or (row["region_count"] or "0").strip() not in {"0", ""}:
         parts.append((shape, said))

@@ -45,6 +45,6 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: str, says:
 def test_a_merge_that_git_could_not_do_is_called_that(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_text("[\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> theirs\n]\n")
-    with pytest.raises(UserError, match="both branches of a merge have labels") as error:
+    with pytest.raises(UserError, match="git could not merge two branches") as error:
         read_export(path)
     assert f"git checkout --ours {path}" in error.value.hint

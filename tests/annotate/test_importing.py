@@ -227,11 +227,24 @@ def test_two_images_of_coco_that_have_one_name_are_left_out() -> None:
     content = json.loads(COCO)
     content["images"].append({"id": 2, "file_name": "a.png"})
     assert len(coco.read(content).pictures) == 1  # of the other one nothing is said
+    nothing = {**content, "annotations": []}
+    assert (len(coco.read(nothing).pictures), coco.read(nothing).problems) == (1, ())
     content["annotations"].append({**content["annotations"][0], "image_id": 2})
     found = coco.read(content)
     assert found.pictures == ()
     what = "2 pictures of that name; 1 boxes left out"
     assert [(one.kind, one.what) for one in found.problems] == [("not ours", what)] * 2
+
+
+def test_several_annotators_in_coco_as_label_studio_exports_them(room: Path) -> None:
+    content = json.loads(COCO)
+    content["images"] = [{"id": one, "file_name": "a.png", "width": 32, "height": 32} for one in (0, 1)]
+    content["annotations"] = [{**content["annotations"][0], "image_id": one} for one in (0, 1)]
+    Path("result.json").write_text(json.dumps(content))
+    loaded = load(Path("result.json"), [picture("a")], DEFAULT)
+    assert ([len(one.boxes) for one in loaded.annotations], loaded.problems) == ([1, 1], ())
+    content["images"][1]["width"] = 64  # another picture
+    assert coco.read(content).pictures == ()
 
 
 def test_attributes_of_coco_come_back_as_they_went() -> None:
@@ -461,6 +474,26 @@ def test_boxes_have_no_label_in_a_scheme_without_any(own: dict[str, Task]) -> No
     assert [one.what for one in problems] == ["r1: the scheme has no boxes; left out"]
 
 
+def test_names_in_the_users_own_folder_are_found_by_another_option_and_that_is_said(
+    own: dict[str, Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = list(own.values())
+    with pytest.raises(UserError, match="no label in it fits"):
+        bring(VIA, tasks, PEOPLE, None, own=Path("own"))
+    assert "its pictures may be those of own under their own names: --images own finds them" in (
+        capsys.readouterr().out
+    )
+    assert bring(VIA, tasks, PEOPLE, Path("own"), own=Path("own")).annotations
+    assert "--images" not in capsys.readouterr().out
+
+
+def test_a_file_that_says_nothing(room: Path) -> None:
+    Path("empty.json").write_text("[]")
+    with pytest.raises(UserError, match="no label in it fits") as error:
+        bring(Path("empty.json"), [], DEFAULT, None)
+    assert error.value.hint == "it says nothing about any picture."
+
+
 def test_boxes_without_the_class_that_is_asked_are_told(
     room: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -517,7 +550,7 @@ def test_labels_and_answers_that_the_scheme_does_not_have() -> None:
 
 SIGNS = Scheme(
     (
-        Choices("grade", ("A+", "A-", "B"), multiple=False, per_region=False),
+        Choices("grade", ("A+", "A-", "B", "5+"), multiple=False, per_region=False),
         Choices("a b", ("x",), multiple=False, per_region=False),
         Choices("a-b", ("y",), multiple=False, per_region=False),
         Boxes("box", ("C", "C++")),
@@ -530,9 +563,10 @@ SIGNS = Scheme(
     [
         ("C", "A-", []),
         ("C++", "A+", []),
-        ("c", "A+", ["unknown class: r1: 'c' may mean C or C++; left out"]),
-        ("C", "A", ["unknown class: grade: 'A' may mean A+ or A-"]),
-        ("C", "b", []),
+        ("c", "a+", []),
+        ("C#", "b", ["unknown class: r1: 'C#' is not in the scheme; left out"]),
+        ("C", "A", ["unknown class: grade: 'A' is not in the scheme"]),
+        ("c++", "<5", ["unknown class: grade: '<5' is not in the scheme"]),
     ],
 )
 def test_names_that_differ_in_signs_alone_are_not_taken_for_each_other(
@@ -542,8 +576,8 @@ def test_names_that_differ_in_signs_alone_are_not_taken_for_each_other(
     annotation, found = fit(said, Task("a", "a.png", ""), SIGNS, (10, 10), "somebody")
     assert [f"{one.kind}: {one.what}" for one in found] == problems
     assert annotation is not None
-    assert [box.label for box in annotation.boxes] == [label] * (label in {"C", "C++"})
-    assert annotation.label == {"A": None, "b": "B"}.get(grade, grade)
+    assert [box.label for box in annotation.boxes] == [label.upper()] * (label != "C#")
+    assert annotation.label == (grade.upper() if grade not in {"A", "<5"} else None)
 
 
 def test_questions_that_differ_in_signs_alone_are_not_taken_for_each_other() -> None:
@@ -552,6 +586,14 @@ def test_questions_that_differ_in_signs_alone_are_not_taken_for_each_other() -> 
     assert annotation is not None
     assert annotation.answers == {"a-b": "y"}
     assert [one.what for one in problems] == ["A B: x; may mean a b or a-b"]
+
+
+def test_the_class_of_coco_beside_a_question_of_nearly_the_same_name() -> None:
+    scheme = Scheme(SIGNS.controls[1:])
+    said = Labelled("a", (), {"class": ("x",), "a-b": ("y",)})
+    annotation, problems = fit(said, Task("a", "a.png", ""), scheme, (10, 10), "somebody")
+    assert annotation is not None
+    assert (annotation.label, annotation.answers, problems) == ("x", {"a-b": "y"}, [])
 
 
 def test_a_number_of_hundreds_of_digits_is_outside() -> None:

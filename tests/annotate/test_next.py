@@ -267,6 +267,14 @@ def test_a_picture_that_was_chosen_and_is_gone_is_named(photos: dict[str, str]) 
         sample.main()
 
 
+def test_a_record_that_git_could_not_merge_is_named(room: Path) -> None:
+    CHOSEN.parent.mkdir(exist_ok=True)
+    CHOSEN.write_text('[\n<<<<<<< HEAD\n"test-00001"\n=======\n"test-00002"\n>>>>>>> theirs\n]\n')
+    with pytest.raises(UserError, match=r"next\.json: git could not merge two branches") as caught:
+        read_chosen()
+    assert "keep the names of both sides" in caught.value.hint
+
+
 @pytest.mark.parametrize("content", ["{}", "[1]", "not json"])
 def test_a_damaged_record_is_named(room: Path, content: str) -> None:
     CHOSEN.parent.mkdir(exist_ok=True)

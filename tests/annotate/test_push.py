@@ -282,6 +282,13 @@ def test_pictures_that_changed_since_and_tasks_that_are_there_twice_are_named(cl
     assert "1 tasks show a picture that another task shows" in said
 
 
+def test_a_server_that_is_busy_for_a_moment_still_reads_from_this_disk(clone: Clone, proxy: Proxy) -> None:
+    clone.pictures("test-00001")
+    proxy.faults.append(Fault("GET", "/data/local-files", (503, "text/html", b"wait")))
+    assert "1 added (read from this disk)" in clone.push()
+    assert len(clone.ask("GET", f"/api/storages/localfiles/?project={clone.number}")) == 1
+
+
 def test_a_folder_that_the_server_cannot_read_is_uploaded(clone: Clone, tmp_path: Path) -> None:
     clone.pictures("test-00001")
     outside = tmp_path / "elsewhere"

@@ -119,6 +119,8 @@ def test_a_missing_scheme(tmp_path: Path) -> None:
         ("4.0", "4"),
         (" 5 ", "5"),
         ("0", "0"),
+        ("-0.0", "0"),
+        ("1_0", None),
         ("-1", None),
         ("2.5", None),
         ("many", None),

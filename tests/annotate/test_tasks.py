@@ -22,6 +22,7 @@ def test_tasks_come_back_sorted(tmp_path: Path) -> None:
     ("content", "says"),
     [
         ("[", "not a list of tasks"),
+        ("<<<<<<< HEAD\n[", "git could not merge two branches"),
         ("7", "not a list of tasks"),
         ('[{"image_id": "a"}]', "not a list of tasks"),
         (json.dumps([{**ONE, "sha256": 3}]), "expected texts"),

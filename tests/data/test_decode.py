@@ -64,6 +64,8 @@ CASES = {
     "deep-clear.png": (CLEAR, (255, 255, 255)),
     "long.tiff": (Image.fromarray(DEEP.astype(np.int32)), (0, 0, 0)),
     "long-of-8-bits.tiff": (Image.fromarray(np.full((2, 2), 200, np.int32)), (200, 200, 200)),
+    "dark.png": (Image.fromarray(np.full((2, 2), 200, np.uint16)), (0, 0, 0)),
+    "dark.pgm": (Image.fromarray(np.full((2, 2), 200, np.uint16)), (0, 0, 0)),
 }
 
 

@@ -236,9 +236,17 @@ def test_a_clean_up_that_fails_hides_nothing(tmp_path: Path, monkeypatch: pytest
         raise RuntimeError("the first")
 
 
-@pytest.mark.parametrize(("kept", "ends"), [(True, "; what was there is kept."), (False, "the command.")])
-def test_only_of_a_file_it_is_said_that_the_old_one_is_kept(kept: bool, ends: str) -> None:
-    with pytest.raises(UserError) as caught, files.disk_errors(Path("there"), kept):
+def test_a_full_disk_says_that_the_old_file_is_kept() -> None:
+    with pytest.raises(UserError) as caught, files.disk_errors(Path("there")):
         raise OSError(errno.ENOSPC, "full")
-    assert caught.value.hint.startswith("free some space, then repeat the command")
-    assert caught.value.hint.endswith(ends)
+    assert caught.value.hint == "free some space, then repeat the command; what was there is kept."
+
+
+MERGE = "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> theirs\n"
+
+
+def test_the_marks_of_a_merge_are_seen_where_a_line_begins() -> None:
+    files.check_merged(Path("there"), "'<<<<<<< a'\n", "mend it.")
+    with pytest.raises(UserError, match="there: git could not merge two branches") as caught:
+        files.check_merged(Path("there"), MERGE, "mend it.")
+    assert caught.value.hint == "mend it."

@@ -132,6 +132,11 @@ WRONG = {
         "recipes.fast.train.devices is 0; expected auto (every GPU, or one CPU), or how many processes",
         "comments",
     ),
+    "misspelt in a recipe that is called like a parameter": (
+        change("\n  quick:", "\n  cutout:").replace("    train:", "    trian:", 1),
+        "recipes.cutout.trian is not a parameter",
+        "did you mean train?",
+    ),
     "no group": (
         change("recipes:\n", "recipes:\n  mine: 7\n"),
         "recipes.mine is 7; expected a group of parameters",
@@ -159,6 +164,11 @@ WRONG = {
         "line",
     ),
     "not YAML": ("recipe: [quick", "not readable as YAML", "line"),
+    "what git could not merge": (
+        change("recipe: quick", "<<<<<<< HEAD\nrecipe: quick\n=======\nrecipe: fast\n>>>>>>> theirs"),
+        "git could not merge two branches",
+        "without the marks",
+    ),
     "nothing in it": ("", "holds no parameters", "git"),
     "a date that is none": ("recipe: 2024-13-45", "not readable as YAML", "line"),
 }
@@ -186,6 +196,19 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(UserError, match=r"params\.yaml: cannot be read \(Is a directory\)"):
         params.load(path)
+
+
+def test_a_folder_of_pictures_that_is_not_there_is_named_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(change("source: data/sample", "source: nosuch"))
+    with pytest.raises(UserError, match=r"annotate\.source is 'nosuch'; there is no such folder"):
+        params.main()
+    assert not params.CHECKED.exists()
+    Path("nosuch").mkdir()
+    params.main()
+    assert params.CHECKED.exists()
 
 
 def test_a_missing_file_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

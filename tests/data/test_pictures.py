@@ -56,11 +56,12 @@ def test_a_file_cut_short_or_missing_is_named(tmp_path: Path, few: Pictures) -> 
 
 def test_pictures_of_another_source_are_refused(tmp_path: Path, few: Pictures) -> None:
     few.save(tmp_path / "train.safetensors", "sample")
-    pictures.check_source("sample", tmp_path)
+    path = tmp_path / "train.safetensors"
+    pictures.check_source("sample", path)
     with pytest.raises(
         UserError, match="holds pictures of sample; the recipe takes those of cifar10"
     ) as caught:
-        pictures.check_source("cifar10", tmp_path)
+        pictures.check_source("cifar10", path)
     assert "dvc repro prepare" in caught.value.hint
     with pytest.raises(UserError, match=r"train\.safetensors: no such file"):
-        pictures.check_source("sample", tmp_path / "elsewhere")
+        pictures.check_source("sample", tmp_path / "elsewhere" / path.name)

@@ -91,5 +91,5 @@ def test_no_labels_are_no_rows(labels: Path, content: str) -> None:
 
 
 def test_a_missing_table_is_named(labels: Path) -> None:
-    with pytest.raises(UserError, match=r"annotate/labels/labels\.csv: not a table"):
+    with pytest.raises(UserError, match=r"annotate/labels/labels\.csv: no such file"):
         labelled.read()

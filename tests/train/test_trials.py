@@ -76,7 +76,8 @@ def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
     ("options", "error", "hint"),
     [
         (["--set", "max_lrr=1"], "--set max_lrr=1: max_lrr is not a parameter", "did you mean max_lr?"),
-        (["--set", "max_lr"], "--set max_lr: max_lr is not a parameter", "write it as max_lr=1.0."),
+        (["--set", "max_lr"], "--set max_lr: no value", "write it as max_lr=1.0."),
+        (["--set", "=5"], "--set =5: nothing is not a parameter", "known are: "),
         (
             ["--set", "epochs=many"],
             "--set: train.epochs is 'many'; expected a valid integer",
