@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from annotate.tasks import EXPORT
+from annotate.tasks import EXPORT, one_side
 from data.errors import UserError
 from data.files import check_merged, readable
 
@@ -21,12 +21,7 @@ def read_export(path: Path = EXPORT) -> list[Any]:
     try:
         with readable(path, hint):
             text = path.read_text(encoding="utf-8")
-        check_merged(
-            path,
-            text,
-            f'take one with "git checkout --ours {path}" (or --theirs), delete dvc.lock if it has such marks'
-            ' too, then "dvc commit -f export".',
-        )
+        check_merged(path, text, one_side(path))
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error})", hint) from None

@@ -10,7 +10,6 @@ git. Without a server the file stays as it is. Whatever goes wrong, the labels t
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +17,7 @@ from annotate.entries import read_export
 from annotate.server import configured, fetch
 from annotate.tasks import EXPORT, TASKS, Task, read_tasks
 from annotate.tidy import tidy, unlabelled
-from data.errors import UserError, run, some
+from data.errors import UserError, run
 from data.files import write_json
 
 
@@ -53,13 +52,9 @@ def main() -> None:
     server = configured()
     if server is not None:
         entries = fetched(fetch(server), tasks, server.shown)
-        old = _before()
-        now, before = labelled(entries, tasks), labelled(old, tasks)
-        other = _said(entries, now & before) ^ _said(old, now & before)
+        now, before = labelled(entries, tasks), _before(tasks)
         write_json(EXPORT, entries)
         print(f"{EXPORT}: {len(now)} of {len(tasks)} pictures labelled")
-        if changed := sorted({name for name, _ in other}):
-            print(f"{len(changed)} labelled otherwise than in the file that this replaced: {some(changed)}")
         if before - now:
             print(f"{len(before - now)} others had labels in the file that this replaced; if it is in git:")
             print(f"  back to it   git checkout HEAD -- {EXPORT}, then dvc commit -f export")
@@ -71,20 +66,11 @@ def main() -> None:
     print(f"keeping {EXPORT}: {state}; no Label Studio is configured (LABEL_STUDIO_URL)")
 
 
-def _before() -> list[Any]:
-    """Return what the present file holds; one that is damaged is to be replaced."""
+def _before(tasks: tuple[Task, ...]) -> set[str]:
+    """Return which pictures the present file has labels of; one that is damaged is to be replaced."""
     with suppress(UserError):
-        return read_export(EXPORT)
-    return []
-
-
-def _said(entries: list[Any], names: set[str]) -> set[tuple[str, str]]:
-    """Return what was said of pictures, whoever said it in whatever time: comparable texts."""
-    found = ((entry["image_id"], entry["annotations"]) for entry in entries if entry["image_id"] in names)
-    return {
-        (name, json.dumps(sorted(json.dumps(one.get("result"), sort_keys=True) for one in told)))
-        for name, told in found
-    }
+        return labelled(read_export(EXPORT), tasks)
+    return set()
 
 
 if __name__ == "__main__":

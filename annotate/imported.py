@@ -14,6 +14,7 @@ from annotate import reading
 from annotate.api import Api
 from annotate.boxes import Size
 from annotate.importing.load import Loaded, load
+from annotate.importing.matching import UNKNOWN
 from annotate.importing.results import to_result
 from annotate.predictions import FROM_FILE, Suggestion
 from annotate.project import Project, exported
@@ -70,8 +71,8 @@ def read(
     """
     found = load(path, tasks, scheme, images, guesses)
     _list(path, found)
-    if own and not images and any(problem.kind == "not ours" for problem in found.problems):
-        print(f"its pictures may be those of {own} under their own names: --images {own} finds them")
+    if own and not images and any(problem.what.startswith(UNKNOWN) for problem in found.problems):
+        print(f"its pictures may be those of {own} under their own names: --images {own} would find them")
     if found.guesses:
         why = (
             "one for each picture without labels is taken"
@@ -84,8 +85,9 @@ def read(
     if not found.annotations:
         raise UserError(
             f"{path}: no label in it fits our pictures and scheme",
-            "the list above says why; are its pictures in annotate/tasks.json, its classes in the scheme?"
-            if found.problems
+            "what is above says why; are its pictures in annotate/tasks.json, or those of --images, and its"
+            " classes in the scheme?"
+            if found.problems or found.guesses or found.numbers
             else "it says nothing about any picture.",
         )
     asked = scheme.picture_class

@@ -15,7 +15,7 @@ from annotate.project_cache import Listing, Pushed, State, recall, remember
 from annotate.server import MOST_PROJECTS, only
 from annotate.tasks import FOLDER
 from data.errors import UserError
-from data.files import readable
+from data.files import check_merged, readable
 
 INSTRUCTIONS = FOLDER / "instructions.html"
 TITLES = range(3, 51)  # characters: what the server takes
@@ -92,9 +92,11 @@ def instructions(path: Path = INSTRUCTIONS) -> str:
     hint = "save it as text in UTF-8."
     try:
         with readable(path, hint):
-            return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+            text = path.read_text(encoding="utf-8").strip() if path.exists() else ""
     except UnicodeDecodeError:
         raise UserError(f"{path}: not text in UTF-8", hint) from None
+    check_merged(path, text, "keep what is meant of both sides, without the marks.")
+    return text
 
 
 def pushed(api: Api, project: Project) -> Listing:

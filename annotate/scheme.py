@@ -14,7 +14,7 @@ from pathlib import Path
 
 from annotate.tasks import SCHEME
 from data.errors import UserError, nearest
-from data.files import readable
+from data.files import check_merged, readable
 
 JOINED = "|"  # between several answers in one cell of a table
 LAYOUT = {"View", "Style", "Header", "Collapse", "Panel", "Filter", "Image"}  # these give no results
@@ -111,6 +111,7 @@ def read_scheme(path: Path = SCHEME, content: bytes | None = None) -> Scheme:
     hint = f"mend {path}, or take it back from git."
     with readable(path, hint):
         page = path.read_bytes() if content is None else content
+    check_merged(path, page.decode(errors="replace"), "keep what is meant of both sides, without the marks.")
     try:
         page.decode()  # a server is given it as text in UTF-8, whatever its first line says
         root = ET.fromstring(page, parser=ET.XMLParser(target=_NoDoctype()))

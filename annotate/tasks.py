@@ -48,9 +48,7 @@ def read_tasks(path: Path = TASKS) -> tuple[Task, ...]:
     try:
         with readable(path, hint):
             text = path.read_text(encoding="utf-8")
-        check_merged(
-            path, text, f'take one side, as by "git checkout --ours {path}", then "dvc repro sample".'
-        )
+        check_merged(path, text, one_side(path, ', and "dvc repro"'))
         tasks = tuple(sorted(_task(entry) for entry in json.loads(text)))
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: not a list of tasks ({error!r})", hint) from None
@@ -68,6 +66,14 @@ def _task(entry: Any) -> Task:
     if not re.fullmatch(r"[\w-]+", fields["image_id"]):
         raise ValueError(f"image_id {fields['image_id']!r}: expected letters, digits, _ and -")
     return Task(**fields)
+
+
+def one_side(path: Path, more: str = "") -> str:
+    """Return what to do with a file of the pipeline that git could not merge."""
+    return (
+        f'take one with "git checkout --ours {path}" (or --theirs), delete dvc.lock if it has such marks too,'
+        f' then "dvc commit -f export"{more}.'
+    )
 
 
 def read_chosen(path: Path = CHOSEN) -> list[str]:

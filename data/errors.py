@@ -27,7 +27,7 @@ P = ParamSpec("P")
 Handlers = dict[signal.Signals, Any]  # as signal.getsignal gives them
 
 INTERRUPTED = 128 + 2  # what a shell reports for a command that SIGINT ended
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk answers that takes no more
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a disk answers that takes no more
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, `kill`, a terminal that is closed
 
 
@@ -76,6 +76,7 @@ def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable
                     sys.stdout.flush()  # what cannot be written is to be told here, not where Python ends
         except UserError as error:
             print(error, file=sys.stderr)
+            _let_go()
             raise typer.Exit(1) from None
         except OSError as error:
             # With files `data.files` makes a UserError of it: what is left is the output.
@@ -95,10 +96,15 @@ def reported(command: Callable[P, None], interrupted: str = GOES_ON) -> Callable
 
 
 def _let_go() -> None:
-    """Write nowhere what is left for standard output: it would fail once more when Python ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    """Write what is left for standard output, or nowhere: it would fail once more when Python ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        if sys.stdout is sys.__stdout__:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.close(nowhere)
 
 
 def run(main: Callable[..., None], interrupted: str = GOES_ON) -> None:

@@ -116,7 +116,7 @@ def _clean_up(path: Path, part: Path, old: Path) -> None:
 
 def check_merged(path: Path, text: str, hint: str) -> None:
     """Raise `UserError` if a text has the marks that git leaves where it could not merge two branches."""
-    if any(line.startswith("<<<<<<< ") for line in text.splitlines()):
+    if any(line.startswith("<<<<<<< ") for line in text.split("\n")):
         raise UserError(f"{path}: git could not merge two branches and left its marks in it", hint)
 
 

@@ -1,7 +1,7 @@
 """What a file says made to fit: our picture, the scheme's own spelling, pixels within the picture.
 
 A question or an option is known whatever its case and the signs within it, `Age Group` is `age_group`, if no
-other one is known by the same. Signs before and after it count: `<55` is not `55+`.
+other one is known by the same. Signs before and after it and between digits count: `<55` is not `55+`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from annotate.records import Annotation, Box, Problem
 from annotate.scheme import JOINED, Boxes, Choices, Note, Scheme, stars
 from annotate.tasks import Task
 
-WITHIN = re.compile(r"(?<=[^\W_])[\W_]+(?=[^\W_])")  # signs between letters or digits
+SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")  # but between two digits
+WITHIN = re.compile(r"(?<=[^\W_])[\W_]+(?=[^\W\d_])|(?<=[^\W\d_])[\W_]+(?=[^\W_])")  # signs beside a letter
 LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute that tells a box's
 
 
@@ -31,7 +32,8 @@ def fit(
     asked = scheme.picture_class
     told = dict(said.answers)
     asks = [one.name for one in scheme.about_picture]
-    if asked and CLASS in told and not any(asked.name in _meant(name, asks) for name in told):
+    named = any(asked and asked.name in _meant(name, asks) for name in told)
+    if asked and CLASS in told and CLASS not in asks and not named:
         told[asked.name] = told.pop(CLASS)
     answers = fitter.answers(told, scheme.about_picture, "")
     boxes = tuple(fitter.boxes(said.regions))
@@ -169,4 +171,4 @@ def _unclear(meant: list[str]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    return WITHIN.sub("", name.strip().casefold())
+    return WITHIN.sub("", SPACE.sub("", name.casefold()))

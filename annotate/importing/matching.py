@@ -19,6 +19,7 @@ from data.progress import track
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an upload
 DATED = re.compile(r"^[0-9]{8}-")  # what may be that in two of a hundred names, or a day
+UNKNOWN = "no picture of that name"
 ABOVE = 3  # folders above the user's pictures that tell names apart, the one that was given among them
 
 
@@ -92,7 +93,7 @@ class Finder:
                 return f"{len(found)} pictures are called {key}", key
             if found:
                 return self._by_id.get(next(iter(found))) or "the picture is not in tasks.json", key
-        return "no picture of that name", ""
+        return UNKNOWN, ""
 
 
 def _contested(ends: Mapping[str, str]) -> Iterable[tuple[str, str]]:

@@ -96,6 +96,10 @@ def of_one_name(pictures: list[Labelled], problems: list[Problem]) -> tuple[Labe
         for name, alike in kept.items()
         if len(alike) == 1 or (alike[0].size and len({one.size for one in alike}) == 1)
     }
+    for name in clear:
+        if len(kept[name]) > 1:
+            what = f"{len(kept[name])} images of that name and size; taken for as many annotators"
+            problems.append(Problem(name, "task twice", what))
     for name in kept.keys() - clear:
         for one in kept[name]:
             more = ", with what is said of the whole picture" if one.answers else ""

@@ -99,12 +99,9 @@ def test_labels_that_a_fetch_replaces_by_none_are_counted_and_the_way_back_is_sa
     export.main()
     said = capsys.readouterr().out
     assert "4 others had labels in the file that this replaced" in said
-    assert "4 labelled otherwise than in the file that this replaced: test-" in said
     assert "git checkout HEAD -- annotate/export.json, then dvc commit -f export" in said
     export.main()
-    said = capsys.readouterr().out
-    assert "others" not in said
-    assert "otherwise" not in said
+    assert "others" not in capsys.readouterr().out
     EXPORT.write_text("<<<<<<< HEAD\n[]")
     export.main()
     assert read_export() == tidy(reply())

@@ -242,7 +242,8 @@ def test_several_annotators_in_coco_as_label_studio_exports_them(room: Path) -> 
     content["annotations"] = [{**content["annotations"][0], "image_id": one} for one in (0, 1)]
     Path("result.json").write_text(json.dumps(content))
     loaded = load(Path("result.json"), [picture("a")], DEFAULT)
-    assert ([len(one.boxes) for one in loaded.annotations], loaded.problems) == ([1, 1], ())
+    assert [len(one.boxes) for one in loaded.annotations] == [1, 1]
+    assert told(loaded) == [("task twice", "2 images of that name and size; taken for as many annotators")]
     content["images"][1]["width"] = 64  # another picture
     assert coco.read(content).pictures == ()
 
@@ -480,7 +481,7 @@ def test_names_in_the_users_own_folder_are_found_by_another_option_and_that_is_s
     tasks = list(own.values())
     with pytest.raises(UserError, match="no label in it fits"):
         bring(VIA, tasks, PEOPLE, None, own=Path("own"))
-    assert "its pictures may be those of own under their own names: --images own finds them" in (
+    assert "its pictures may be those of own under their own names: --images own would find them" in (
         capsys.readouterr().out
     )
     assert bring(VIA, tasks, PEOPLE, Path("own"), own=Path("own")).annotations
@@ -594,6 +595,38 @@ def test_the_class_of_coco_beside_a_question_of_nearly_the_same_name() -> None:
     annotation, problems = fit(said, Task("a", "a.png", ""), scheme, (10, 10), "somebody")
     assert annotation is not None
     assert (annotation.label, annotation.answers, problems) == ("x", {"a-b": "y"}, [])
+
+
+def test_a_question_that_is_called_class_and_is_not_the_pictures_class() -> None:
+    weather, kind = (
+        Choices(name, options, multiple=False, per_region=False)
+        for name, options in (("weather", ("sun", "rain")), ("class", ("cat", "sun")))
+    )
+    said = Labelled("a", (), {"class": ("sun",)})
+    annotation, problems = fit(said, Task("a", "a.png", ""), Scheme((weather, kind)), (10, 10), "somebody")
+    assert annotation is not None
+    assert (annotation.label, annotation.answers, problems) == (None, {"class": "sun"}, [])
+
+
+@pytest.mark.parametrize(
+    ("word", "option", "same"),
+    [
+        ("< 18", "<18", True),
+        ("Age Group", "age_group", True),
+        ("t-shirt", "T Shirt", True),
+        ("15 - 25", "15-25", True),
+        ("1.5", "15", False),
+        ("10-20", "1020", False),
+        ("1 5", "15", False),
+        ("<55", "55+", False),
+        ("C#", "C", False),
+    ],
+)
+def test_which_ways_to_write_an_option_are_one(word: str, option: str, same: bool) -> None:
+    scheme = Scheme((Choices("kind", (option,), multiple=False, per_region=False),))
+    said = Labelled("a", (), {"kind": (word,)})
+    annotation, _ = fit(said, Task("a", "a.png", ""), scheme, (10, 10), "somebody")
+    assert (annotation is not None and annotation.label == option) == same
 
 
 def test_a_number_of_hundreds_of_digits_is_outside() -> None:

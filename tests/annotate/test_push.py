@@ -289,6 +289,14 @@ def test_a_server_that_is_busy_for_a_moment_still_reads_from_this_disk(clone: Cl
     assert len(clone.ask("GET", f"/api/storages/localfiles/?project={clone.number}")) == 1
 
 
+def test_a_storage_that_was_of_no_use_does_not_stay(clone: Clone, proxy: Proxy) -> None:
+    clone.pictures("test-00001")
+    proxy.faults.append(Fault("GET", "/data/local-files", (503, "text/html", b"wait"), times=99))
+    with pytest.raises(UserError, match="503"):
+        clone.push()
+    assert clone.ask("GET", f"/api/storages/localfiles/?project={clone.number}") == []
+
+
 def test_a_folder_that_the_server_cannot_read_is_uploaded(clone: Clone, tmp_path: Path) -> None:
     clone.pictures("test-00001")
     outside = tmp_path / "elsewhere"

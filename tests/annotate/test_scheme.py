@@ -57,6 +57,7 @@ def test_another_encoding_is_refused_whatever_the_first_line_says(tmp_path: Path
             "Rect",
         ),
         (IMAGE + '<Ranker name="r"/>', "<Ranker", "known are"),
+        (f"{IMAGE}\n<<<<<<< HEAD\n{CHOICES}", "xml: git could not merge two branches", "both sides"),
         (IMAGE + CHOICES + '<TextArea name="t" toName="image"/>', "about the whole picture", "perRegion"),
         (IMAGE + CHOICES + CHOICES, "two controls are called 'c'", "own name"),
         (IMAGE + CHOICES.replace(' name="c"', ""), "<Choices> has no name", "give it one"),

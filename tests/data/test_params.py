@@ -198,16 +198,17 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         params.load(path)
 
 
-def test_a_folder_of_pictures_that_is_not_there_is_named_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_of_pictures_that_is_not_there_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], there: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(change("source: data/sample", "source: nosuch"))
-    with pytest.raises(UserError, match=r"annotate\.source is 'nosuch'; there is no such folder"):
-        params.main()
-    assert not params.CHECKED.exists()
-    Path("nosuch").mkdir()
+    Path("params.yaml").write_text(change("source: data/sample", "source: photos"))
+    if there:
+        Path("photos").mkdir()
     params.main()
+    note = "note: annotate.source is photos, and there is no such folder to label from"
+    assert (note in capsys.readouterr().out) != there
     assert params.CHECKED.exists()
 
 
