@@ -30,6 +30,7 @@ def test_a_map_is_what_each_place_adds_to_the_classs_logit(few: Pictures) -> Non
 
 
 def test_an_overlay_is_brightest_in_colour_where_the_map_is_highest(few: Pictures) -> None:
+    torch.manual_seed(1)
     model, images = untrained(), some(few)
     classes = torch.zeros(5, dtype=torch.int64)
     overlays = attention.overlays(model, images, classes)
@@ -37,10 +38,14 @@ def test_an_overlay_is_brightest_in_colour_where_the_map_is_highest(few: Picture
     assert overlays.dtype == np.uint8
     plain = images.numpy().repeat(2, axis=1).repeat(2, axis=2)
     changed = np.abs(overlays.astype(int) - plain).sum(axis=3)
+    compared = 0
     for difference, heat in zip(changed, attention.maps(model, images, classes)[:, 0], strict=True):
         fields = difference.reshape(8, 8, 8, 8).mean(axis=(1, 3))
-        if heat.amax() > 0:
-            assert fields[heat > 0.5 * heat.amax()].mean() > fields[heat < 0.1 * heat.amax()].mean()
+        hot, cold = heat > 0.5 * heat.amax(), heat < 0.1 * heat.amax()
+        if cold.any():  # a map may be warm everywhere, or nowhere
+            assert fields[hot].mean() > fields[cold].mean()
+            compared += 1
+    assert compared > 2
 
 
 def test_where_a_map_is_highest_two_thirds_are_its_colour(monkeypatch: pytest.MonkeyPatch) -> None:
