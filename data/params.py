@@ -48,11 +48,15 @@ class Prepare(_Group):
     source: Literal["sample", "cifar10"] = Field(description="sample or cifar10")
 
 
+# In pixels: 32 is that of CIFAR-10's pictures, what is larger shows them enlarged.
+Side: TypeAlias = Annotated[int, Field(ge=8, le=64, multiple_of=4)]
+
+
 class SmallEpochs(_Group):
-    """Some first epochs on shrunken pictures."""
+    """Some first epochs on smaller pictures."""
 
     epochs: Count = Field(description="how many epochs")
-    size: int = Field(ge=8, le=32, multiple_of=4, description="the picture's side in pixels")
+    size: Side = Field(description="the picture's side in pixels")
 
 
 class Train(_Group):
@@ -65,6 +69,7 @@ class Train(_Group):
     batch: Count = Field(description="pictures a step")
     validation: int = Field(ge=0, description="how many pictures to hold out of train and watch each epoch")
     watch_test: bool = Field(description="true to watch the test pictures instead, as the published run did")
+    size: Side = Field(description="the picture's side in pixels, in training and testing; 32 is its own")
     progressive: tuple[SmallEpochs, ...] = Field(
         strict=False, description="a list of {epochs: N, size: PIXELS}, or []"
     )

@@ -9,7 +9,6 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.augment import colours_first
 from train.model import Model
 
 SIDE = 64  # pixels of a map laid over its picture: enough for the 8 x 8 fields that it is made of
@@ -24,8 +23,7 @@ def maps(model: Model, images: Tensor, classes: Tensor) -> Tensor:
     """
     model.network.eval()
     cam = LayerGradCam(model.network, model.network.last)
-    inputs = colours_first(model.normalise(images))
-    found: Tensor = cam.attribute(inputs, target=classes, relu_attributions=True)
+    found: Tensor = cam.attribute(model.inputs(images), target=classes, relu_attributions=True)
     return found.detach()
 
 

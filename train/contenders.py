@@ -81,7 +81,7 @@ def finish(device: torch.device) -> None:
 def bare_step(trainer: Trainer) -> Step:
     """Return forward, backward and optimiser step on the set's first batch and nothing more."""
     batch = min(trainer.params.batch, len(trainer.images))
-    pictures = colours_first(trainer.model.normalise(trainer.images[:batch]))
+    pictures = trainer.model.inputs(trainer.images[:batch])
     labels = trainer.labels[:batch]
 
     def step() -> int:

@@ -88,7 +88,7 @@ def about() -> About:
 
 def is_cut_short(train: Train, trained: Mapping[str, float]) -> bool:
     """Say whether a training's metrics are of a run that ended by max_steps, before its schedule did."""
-    whole = float(train.epochs - train.small_epochs)
+    whole = (train.epochs - train.small_epochs) * (train.size / SIDE) ** 2
     whole += sum(part.epochs * (part.size / SIDE) ** 2 for part in train.progressive)
     # Rounded, the last few steps are nothing; but a whole run has as many in each epoch.
     uneven = trained["steps"] % train.epochs > 0

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.progress import progress
-from train.augment import colours_first
 from train.model import Model
 
 BATCH = 500  # pictures at once: 2 GB at most for depth 110, and nothing is gained by more
@@ -22,7 +21,7 @@ def answer(model: Model, images: Tensor) -> Tensor:
     In float32, whatever the training's precision was: a result does not depend on how a device rounds.
     """
     model.network.eval()
-    found: Tensor = model.network(colours_first(model.normalise(images)))
+    found: Tensor = model.network(model.inputs(images))
     return found
 
 

@@ -86,7 +86,7 @@ class Trainer:
     @property
     def model(self) -> Model:
         """The network as it stands, with the normalisation that it was trained with."""
-        return Model(self.network, self._augment.normalise)
+        return Model(self.network, self._augment.normalise, self.params.size)
 
     @property
     def epoch(self) -> int:
@@ -99,7 +99,7 @@ class Trainer:
             if epoch < part.epochs:
                 return part.size
             epoch -= part.epochs
-        return SIDE
+        return self.params.size
 
     def count(self, step: int) -> int:
         """Return how many pictures a step takes: the last one of an epoch has what is left."""

@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from data.errors import UserError
 from data.files import write_bytes
-from data.pictures import CLASSES
-from train.augment import Normalise
+from data.pictures import CLASSES, SIDE
+from train.augment import Normalise, colours_first, resize
 from train.resnet import ResNet, to_device
 
 MODEL = Path("train/model.safetensors")
@@ -25,11 +26,16 @@ class Model:
 
     network: ResNet
     normalise: Normalise
+    size: int = SIDE  # in pixels, of the pictures that it was trained on in the end
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """Return pictures, N x 32 x 32 x 3, uint8, as the network takes them: N x 3 x size x size."""
+        return resize(colours_first(self.normalise(images)), self.size)
 
 
 def write(model: Model, path: Path = MODEL) -> None:
-    """Write weights, running statistics and normalisation, with depth and class names."""
-    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": model.network.depth}
+    """Write weights, running statistics and normalisation, with depth, size and class names."""
+    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": model.network.depth, "size": model.size}
     tensors = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
     tensors |= {"input.mean": model.normalise.mean, "input.std": model.normalise.std}
     # One entry holds it all: safetensors writes several in no fixed order.
@@ -48,7 +54,7 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
         with safe_open(path, "pt", device=str(device)) as file:
             about = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        classes, network = about["classes"], ResNet(about["depth"])
+        classes, size, network = about["classes"], about["size"], ResNet(about["depth"])
         normalise = Normalise(tensors.pop("input.mean"), tensors.pop("input.std"))
         network.load_state_dict(tensors)
     except FileNotFoundError:
@@ -58,4 +64,4 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
         raise UserError(f"{path}: not a trained network ({reason})", hint) from None
     if classes != list(CLASSES):
         raise UserError(f"{path}: knows the classes {classes}; expected {list(CLASSES)}", hint)
-    return Model(to_device(network, device), normalise)
+    return Model(to_device(network, device), normalise, size)
