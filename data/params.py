@@ -69,7 +69,9 @@ class Train(_Group):
     batch: Count = Field(description="pictures a step")
     validation: int = Field(ge=0, description="how many pictures to hold out of train and watch each epoch")
     watch_test: bool = Field(description="true to watch the test pictures instead, as the published run did")
-    size: Side = Field(description="the picture's side in pixels, in training and testing; 32 is its own")
+    size: Side = Field(
+        description="side in pixels of the pictures that the network sees, in testing too; 32 is their own"
+    )
     progressive: tuple[SmallEpochs, ...] = Field(
         strict=False, description="a list of {epochs: N, size: PIXELS}, or []"
     )

@@ -11,15 +11,17 @@ from torch import Tensor
 
 from train.model import Model
 
-SIDE = 64  # pixels of a map laid over its picture: enough for the 8 x 8 fields that it is made of
+SIDE = (
+    64  # pixels of a map laid over its picture: enough for the fields that it is made of, 8 x 8 at 32 pixels
+)
 STRENGTH = 0.65  # of the colour where the network looked most; the picture stays visible below it
 
 
 def maps(model: Model, images: Tensor, classes: Tensor) -> Tensor:
-    """Return how much each place spoke for a class: N x 1 x 8 x 8, none below 0.
+    """Return how much each place spoke for a class: N x 1 x S / 4 x S / 4, none below 0.
 
-    images: N x 32 x 32 x 3, uint8; classes: N, int64. The maps are those of the last activations before
-    the mean over the picture.
+    images: N x 32 x 32 x 3, uint8; classes: N, int64. S is the network's own size of pictures. The
+    maps are those of the last activations before the mean over the picture.
     """
     model.network.eval()
     cam = LayerGradCam(model.network, model.network.last)

@@ -12,7 +12,8 @@ bare step after each step:
 - the matrix product, of 2048 x 2048 in the same precision, a yardstick and no bound: convolutions of 3 x 3
   in float32 may be faster, by what is counted.
 
-Besides, what a checkpoint takes, and the most memory that loop and bare step hold, in processes of their own.
+All take pictures of 32 x 32, whatever the recipe's `size` and `progressive`. Besides, what a checkpoint
+takes, and the most memory that loop and bare step hold, in processes of their own.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from data.errors import UserError, handled, heard, run
 from data.files import write_json
 from data.interrupt import STARTS_AGAIN
 from data.params import Train
-from data.pictures import PREPARED, check_source
+from data.pictures import PREPARED, SIDE, check_source
 from train import checkpoint
 from train.checkpoint import Fingerprint, Story
 from train.contenders import (
@@ -187,7 +188,7 @@ def main(
     device = choose_device()
     steps = steps or STEPS[device.type]
     chosen = params.load()
-    changes = {"batch": batch, "progressive": (), "epochs": 10**6, "devices": 1}
+    changes = {"batch": batch, "size": SIDE, "progressive": (), "epochs": 10**6, "devices": 1}
     train = chosen.named(recipe).model_copy(update=changes)
     check_source(chosen.chosen.prepare.source)
     images, labels = split(train, device)[0]

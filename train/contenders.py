@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from data.params import Train
 from data.pictures import SIDE
-from train.augment import MEAN, STD, colours_first
+from train.augment import MEAN, STD
 from train.device import autocast, choose_device, in_bfloat16, keep_large_blocks
 from train.epochs import LOOK_SECONDS
 from train.fit import split

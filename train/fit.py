@@ -55,9 +55,9 @@ def split(recipe: Train, device: torch.device) -> tuple[tuple[Tensor, Tensor], t
 
 def precision(recipe: Train, device: torch.device) -> str:
     """Return what a log says about the precision: the recipe's, or why it is another one."""
-    if recipe.precision == "bfloat16" and not in_bfloat16(device, recipe.precision):
-        return "float32 (no bfloat16 on this device)"
-    return recipe.precision
+    if recipe.precision == "float32" or in_bfloat16(device, recipe.precision):
+        return recipe.precision
+    return "float32 (no bfloat16 on this device)"
 
 
 def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:

@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from data.pictures import SIDE
 from data.progress import progress
 from train.model import Model
 
-BATCH = 500  # pictures at once: 2 GB at most for depth 110, and nothing is gained by more
+BATCH = 500  # pictures of 32 x 32 at once: 2 GB at most for depth 110, and nothing is gained by more
 
 
 @torch.inference_mode()
@@ -27,9 +28,9 @@ def answer(model: Model, images: Tensor) -> Tensor:
 
 def logits(model: Model, images: Tensor, what: str = "testing") -> Tensor:
     """Return N x classes logits for any number of pictures, N x 32 x 32 x 3, uint8, batch by batch."""
-    parts = []
+    parts, many = [], min(BATCH, BATCH * SIDE**2 // model.size**2)
     with progress(what, len(images), "pictures") as task:
-        for batch in torch.split(images, BATCH):
+        for batch in torch.split(images, many):
             parts.append(answer(model, batch))
             task.advance(len(batch))
     return torch.cat(parts)

@@ -35,8 +35,9 @@ class Model:
 
 def write(model: Model, path: Path = MODEL) -> None:
     """Write weights, running statistics and normalisation, with depth, size and class names."""
-    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": model.network.depth, "size": model.size}
-    tensors = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
+    network = model.network
+    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": network.depth, "size": model.size}
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     tensors |= {"input.mean": model.normalise.mean, "input.std": model.normalise.std}
     # One entry holds it all: safetensors writes several in no fixed order.
     write_bytes(path, save(tensors, {"about": json.dumps(about, sort_keys=True)}))
@@ -54,7 +55,8 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
         with safe_open(path, "pt", device=str(device)) as file:
             about = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        classes, size, network = about["classes"], about["size"], ResNet(about["depth"])
+        classes, network = about["classes"], ResNet(about["depth"])
+        size = about.get("size", SIDE)  # which those of older releases have not
         normalise = Normalise(tensors.pop("input.mean"), tensors.pop("input.std"))
         network.load_state_dict(tensors)
     except FileNotFoundError:

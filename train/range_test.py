@@ -97,7 +97,7 @@ def main(
     recipe: Annotated[str, typer.Option(help="another recipe than the chosen one")] = "",
     max_lr: Annotated[float, typer.Option(min=1e-6, help="the learning rate at the end")] = 3.0,
     steps: Annotated[int, typer.Option(min=50, help="how many steps to climb")] = 400,
-    size: Annotated[int, typer.Option(min=8, max=32, help="side of the pictures in pixels")] = 16,
+    size: Annotated[int, typer.Option(min=8, max=64, help="side of the pictures in pixels")] = 16,
 ) -> None:
     """Find the largest learning rate that a recipe's network still learns with."""
     keep_large_blocks()

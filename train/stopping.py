@@ -53,7 +53,7 @@ def stoppable(patient: bool = False) -> Iterator[Stop]:
         with suppress(OSError):
             print(f"\nstopping after this step{more}", file=sys.stderr, flush=True)
         if number == signal.SIGHUP:
-            _let_go()
+            _drop_lost_output()
         elif not patient:
             for other in before.keys() - {signal.SIGHUP}:
                 signal.signal(other, before[other])
@@ -62,7 +62,7 @@ def stoppable(patient: bool = False) -> Iterator[Stop]:
         yield stop
 
 
-def _let_go() -> None:
+def _drop_lost_output() -> None:
     """Write nowhere what would go to a terminal that is gone, or into a pipe that nobody reads any more."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -64,7 +64,7 @@ class _Fitter:
             if len(meant) == 1:
                 told[meant[0]] += words
             else:
-                what = _unclear(meant) or "not asked in the scheme"
+                what = _unclear(meant, "not asked in the scheme")
                 self.problem("unknown attribute", f"{where}{name}: {', '.join(words)}; {what}")
         known = {control.name: self._known(control, told[control.name], where) for control in asked}
         return {name: JOINED.join(words) for name, words in known.items() if words}
@@ -77,7 +77,7 @@ class _Fitter:
         for word in told:
             meant = _meant(word, control.options)
             if len(meant) != 1:
-                what = _unclear(meant) or "is not in the scheme"
+                what = _unclear(meant, "is not in the scheme")
                 self.problem(kind, f"{where}{control.name}: {word!r} {what}")
             elif meant[0] not in words:
                 words.append(meant[0])
@@ -142,7 +142,7 @@ class _Fitter:
     def _spelt(self, label: str) -> str:
         meant = _meant(label, self.scheme.box_labels)
         if len(meant) != 1:
-            what = _unclear(meant) or "is not in the scheme"
+            what = _unclear(meant, "is not in the scheme")
             raise UnfitError("unknown class", f"{label!r} {what}; left out")
         return meant[0]
 
@@ -166,8 +166,8 @@ def _meant(word: str, known: Iterable[str]) -> list[str]:
     return [one for one in known if _plain(one) == _plain(word)]
 
 
-def _unclear(meant: list[str]) -> str | None:
-    return f"may mean {' or '.join(meant)}" if meant else None
+def _unclear(meant: list[str], otherwise: str) -> str:
+    return f"may mean {' or '.join(meant)}" if meant else otherwise
 
 
 def _plain(name: str) -> str:

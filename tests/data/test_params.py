@@ -50,6 +50,11 @@ WRONG = {
         "recipes.quick.train.progressive.0.siz is not a parameter",
         "did you mean size?",
     ),
+    "pictures that are not halved twice": (
+        change("      size: 32", "      size: 30"),
+        "recipes.quick.train.size is 30; expected a multiple of 4",
+        "side in pixels",
+    ),
     "missing": (
         change("      batch: 64", "      # batch"),
         "recipes.quick.train.batch is missing",

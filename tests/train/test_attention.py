@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,6 @@ import torch
 from data.pictures import Pictures
 from tests.tiny import untrained
 from train import attention
-from train.augment import colours_first
 
 
 def some(few: Pictures) -> torch.Tensor:
@@ -15,16 +16,17 @@ def some(few: Pictures) -> torch.Tensor:
     return torch.from_numpy(few.images[:5].transpose(0, 2, 3, 1).copy())
 
 
-def test_a_map_is_what_each_place_adds_to_the_classs_logit(few: Pictures) -> None:
+@pytest.mark.parametrize(("size", "fields"), [(32, 8), (40, 10)])
+def test_a_map_is_what_each_place_adds_to_the_classs_logit(few: Pictures, size: int, fields: int) -> None:
     """With a mean and one dense layer behind it Grad-CAM is CAM, but for a factor (Selvaraju 2017, 3.1)."""
-    model, images = untrained(), some(few)
+    model, images = replace(untrained(), size=size), some(few)
     classes = torch.tensor([0, 1, 2, 3, 4])
     maps = attention.maps(model, images, classes)
-    assert maps.shape == (5, 1, 8, 8)
+    assert maps.shape == (5, 1, fields, fields)
     with torch.no_grad():
         network = model.network.eval()
-        features = network.last(network.blocks(network.stem(colours_first(model.normalise(images)))))
-        cam = torch.einsum("nchw,nc->nhw", features, network.dense.weight[classes]).relu() / 64
+        features = network.last(network.blocks(network.stem(model.inputs(images))))
+        cam = torch.einsum("nchw,nc->nhw", features, network.dense.weight[classes]).relu() / fields**2
     assert torch.allclose(maps[:, 0], cam, atol=1e-6)
     assert cam.amax() > 0
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,11 +11,12 @@ from tests.tiny import as_tensors, untrained
 from train import inference
 
 
+@pytest.mark.parametrize("size", [16, 32, 64])
 def test_answers_do_not_depend_on_how_pictures_are_batched(
-    few: Pictures, monkeypatch: pytest.MonkeyPatch
+    few: Pictures, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     images = as_tensors(few)[0]
-    model = untrained()
+    model = replace(untrained(), size=size)
     together = inference.logits(model, images)
     monkeypatch.setattr(inference, "BATCH", 7)
     assert torch.allclose(inference.logits(model, images), together, atol=1e-4)

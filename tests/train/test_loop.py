@@ -172,12 +172,30 @@ def test_an_epoch_shows_every_picture_once_and_the_last_batch_is_smaller(
     assert trainer._rows(0).tolist() == orders[0]
 
 
-def test_small_epochs_come_first_and_cost_their_area(train_set: tuple[Tensor, Tensor]) -> None:
+@pytest.mark.parametrize(("size", "area"), [(32, 1.0), (40, 1.5625)])
+def test_small_epochs_come_first_and_cost_their_area(
+    train_set: tuple[Tensor, Tensor], size: int, area: float
+) -> None:
     parts = [{"epochs": 2, "size": 16}, {"epochs": 1, "size": 24}]
-    trainer = Trainer(tiny(progressive=parts), *train_set)
-    assert [trainer.size(epoch) for epoch in range(5)] == [16, 16, 24, 32, 32]
-    assert trainer.work(trainer.total) == 80 * (0.25 + 0.25 + 0.5625 + 1 + 1)
+    trainer = Trainer(tiny(size=size, progressive=parts), *train_set)
+    assert [trainer.size(epoch) for epoch in range(5)] == [16, 16, 24, size, size]
+    assert trainer.work(trainer.total) == 80 * (0.25 + 0.25 + 0.5625 + 2 * area)
     assert trainer.work(trainer.steps + 1) == 80 * 0.25 + 16 * 0.25
+
+
+@pytest.mark.parametrize("size", [16, 32, 40])
+def test_a_network_is_tested_on_pictures_of_the_size_that_its_last_epochs_show(
+    train_set: tuple[Tensor, Tensor], size: int
+) -> None:
+    unchanged = {"flip": "none", "shift": 0.0, "progressive": [{"epochs": 4, "size": 8}]}
+    trainer = Trainer(tiny(size=size, **unchanged), *train_set)
+    trainer.step = 4 * trainer.steps
+    shown: list[Tensor] = []
+    trainer.network.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    trainer.take_step()
+    assert shown[0].shape == (16, 3, size, size)
+    rows = trainer._rows(4)[:16]
+    assert torch.equal(trainer.model.inputs(trainer.images[rows]), shown[0])
 
 
 def test_totals_weigh_the_smaller_last_batch_as_small(train_set: tuple[Tensor, Tensor]) -> None:

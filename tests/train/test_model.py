@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from data.errors import UserError
+from data.pictures import CLASSES
 from tests.tiny import untrained
 from train import model
 from train.augment import Normalise
@@ -18,14 +20,19 @@ CPU = torch.device("cpu")
 
 
 def test_a_written_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    written = Model(ResNet(11), Normalise.of("picture", torch.randint(256, (9, 32, 32, 3))))
+    written = Model(ResNet(11), Normalise.of("picture", torch.randint(256, (9, 32, 32, 3))), 40)
     model.write(written, tmp_path / "model.safetensors")
     loaded = model.load(CPU, tmp_path / "model.safetensors")
-    assert loaded.network.depth == 11
+    assert (loaded.network.depth, loaded.size) == (11, 40)
     for name, tensor in written.network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], tensor)
     assert torch.equal(loaded.normalise.mean, written.normalise.mean)
     assert torch.equal(loaded.normalise.std, written.normalise.std)
+
+
+def test_a_network_of_an_older_release_takes_pictures_as_they_are(tmp_path: Path) -> None:
+    about(json.dumps({"classes": CLASSES, "depth": 11}))(tmp_path / "model.safetensors")
+    assert model.load(CPU, tmp_path / "model.safetensors").size == 32
 
 
 def test_the_same_network_is_the_same_bytes(tmp_path: Path) -> None:

@@ -270,7 +270,10 @@ def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
 @pytest.mark.parametrize(
     ("cut_short", "said"),
     [
-        (0, "2 epochs, some on smaller pictures; their work is that of 1.5 epochs of full size."),
+        (
+            0,
+            "2 epochs, with pictures of other sizes too; their work is that of 1.5 epochs of full size.",
+        ),
         (1000, "a trial, cut short after 1,000 steps, the work of 1.5 epochs of full size."),
     ],
 )
