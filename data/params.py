@@ -48,12 +48,12 @@ class Prepare(_Group):
     source: Literal["sample", "cifar10"] = Field(description="sample or cifar10")
 
 
-# In pixels: 32 is that of CIFAR-10's pictures, what is larger shows them enlarged.
+# In pixels. The network halves it twice; 8 leave fields of 2 x 2, and 64 take four times the work of 32.
 Side: TypeAlias = Annotated[int, Field(ge=8, le=64, multiple_of=4)]
 
 
 class SmallEpochs(_Group):
-    """Some first epochs on smaller pictures."""
+    """Some first epochs on smaller pictures than the later ones."""
 
     epochs: Count = Field(description="how many epochs")
     size: Side = Field(description="the picture's side in pixels")
@@ -70,7 +70,7 @@ class Train(_Group):
     validation: int = Field(ge=0, description="how many pictures to hold out of train and watch each epoch")
     watch_test: bool = Field(description="true to watch the test pictures instead, as the published run did")
     size: Side = Field(
-        description="side in pixels of the pictures that the network sees, in testing too; 32 is their own"
+        description="side in pixels at which pictures are shown, after progressive's epochs and in tests"
     )
     progressive: tuple[SmallEpochs, ...] = Field(
         strict=False, description="a list of {epochs: N, size: PIXELS}, or []"
@@ -130,6 +130,9 @@ class Train(_Group):
             f"progressive has {self.small_epochs} epochs; expected at most {self.epochs}, as epochs says": (
                 self.small_epochs > self.epochs
             ),
+            f"progressive goes up to size {max(self.sizes)}; expected at most {self.size}, as size says": (
+                max(self.sizes) > self.size
+            ),
             f"shift is {self.shift:g}, shift_by pixel; expected whole pixels, or subpixel": (
                 self.shift_by == "pixel" and self.shift % 1
             ),
@@ -149,8 +152,13 @@ class Train(_Group):
         return self
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sides of the pictures in the parts of the run, in pixels."""
+        return (*(part.size for part in self.progressive), self.size)
+
+    @property
     def small_epochs(self) -> int:
-        """How many epochs run on shrunken pictures."""
+        """How many epochs come before those at `size`."""
         return sum(part.epochs for part in self.progressive)
 
 

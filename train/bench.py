@@ -12,8 +12,8 @@ bare step after each step:
 - the matrix product, of 2048 x 2048 in the same precision, a yardstick and no bound: convolutions of 3 x 3
   in float32 may be faster, by what is counted.
 
-All take pictures of 32 x 32, whatever the recipe's `size` and `progressive`. Besides, what a checkpoint
-takes, and the most memory that loop and bare step hold, in processes of their own.
+The first three take pictures of 32 x 32, whatever the recipe's `size` and `progressive`. Besides, what a
+checkpoint takes, and the most memory that loop and bare step hold, in processes of their own.
 """
 
 from __future__ import annotations
@@ -188,8 +188,7 @@ def main(
     device = choose_device()
     steps = steps or STEPS[device.type]
     chosen = params.load()
-    changes = {"batch": batch, "size": SIDE, "progressive": (), "epochs": 10**6, "devices": 1}
-    train = chosen.named(recipe).model_copy(update=changes)
+    train = endless(chosen.named(recipe), batch)
     check_source(chosen.chosen.prepare.source)
     images, labels = split(train, device)[0]
     if batch > len(images):
@@ -209,6 +208,12 @@ def main(
     figures = report(about, found, work, saving, len(images), memory)
     if out:
         write_json(out, figures)
+
+
+def endless(train: Train, batch: int) -> Train:
+    """Return a recipe whose every step takes so many pictures as they are, for longer than is measured."""
+    changes = {"batch": batch, "size": SIDE, "progressive": (), "epochs": 10**6, "devices": 1}
+    return train.model_copy(update=changes)
 
 
 def taking_turns(trainer: Trainer, rounds: int, steps: int) -> dict[str, list[float]]:

@@ -106,14 +106,14 @@ class Trainer:
         return min(self.params.batch, len(self.images) - step % self.steps * self.params.batch)
 
     def work(self, steps: int) -> float:
-        """Return what so many first steps cost, in pictures of full size: the area is what takes the time."""
+        """Return what so many first steps cost, in pictures of 32 x 32: the area is what takes the time."""
         epochs, rest = divmod(steps, self.steps)
         whole = sum(len(self.images) * (self.size(epoch) / SIDE) ** 2 for epoch in range(epochs))
         return whole + min(rest * self.params.batch, len(self.images)) * (self.size(epochs) / SIDE) ** 2
 
     @property
     def full_size_epochs(self) -> float:
-        """The epochs' worth of full-size pictures that the steps so far took."""
+        """The epochs' worth of pictures of full size, 32 x 32, that the steps so far took."""
         return round(self.work(self.step) / len(self.images), 2)
 
     def take_step(self) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from data.errors import UserError
 from data.files import write_bytes
+from data.params import Side
 from data.pictures import CLASSES, SIDE
 from train.augment import Normalise, colours_first, resize
 from train.resnet import ResNet, to_device
 
 MODEL = Path("train/model.safetensors")
+SIZE: TypeAdapter[int] = TypeAdapter(Side, config=ConfigDict(strict=True))
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Model:
 
     network: ResNet
     normalise: Normalise
-    size: int = SIDE  # in pixels, of the pictures that it was trained on in the end
+    size: int = SIDE  # in pixels, at which it is shown pictures: that of its recipe
 
     def inputs(self, images: Tensor) -> Tensor:
         """Return pictures, N x 32 x 32 x 3, uint8, as the network takes them: N x 3 x size x size."""
@@ -56,7 +60,7 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
             about = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         classes, network = about["classes"], ResNet(about["depth"])
-        size = about.get("size", SIDE)  # which those of older releases have not
+        size = _size(about)
         normalise = Normalise(tensors.pop("input.mean"), tensors.pop("input.std"))
         network.load_state_dict(tensors)
     except FileNotFoundError:
@@ -67,3 +71,11 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
     if classes != list(CLASSES):
         raise UserError(f"{path}: knows the classes {classes}; expected {list(CLASSES)}", hint)
     return Model(to_device(network, device), normalise, size)
+
+
+def _size(about: Mapping[str, object]) -> int:
+    """Return the size that a file names, or that of older releases. Raises `ValueError` for what is no size."""
+    try:
+        return SIZE.validate_python(about.get("size", SIDE))
+    except ValidationError as error:
+        raise ValueError(f"size: {error.errors()[0]['msg']}") from None

@@ -1,4 +1,4 @@
-"""A picture or a part of it as the network takes it: 32 x 32 x 3, uint8.
+"""A picture or a part of it as `Model.inputs` takes it: 32 x 32 x 3, uint8.
 
 Of a picture the largest square in its middle is taken, and resized with Pillow's Lanczos filter, which looks
 at all pixels where it shrinks. Of a region it is the square around its middle, as long as the region's longer

@@ -50,6 +50,16 @@ WRONG = {
         "recipes.quick.train.progressive.0.siz is not a parameter",
         "did you mean size?",
     ),
+    "pictures that are too large": (
+        change("      size: 32", "      size: 68"),
+        "recipes.quick.train.size is 68; expected less than or equal to 64",
+        "side in pixels",
+    ),
+    "first epochs on larger pictures": (
+        change("        size: 16", "        size: 40"),
+        "recipes.quick.train.progressive goes up to size 40; expected at most 32, as size says",
+        "comments",
+    ),
     "pictures that are not halved twice": (
         change("      size: 32", "      size: 30"),
         "recipes.quick.train.size is 30; expected a multiple of 4",

@@ -43,6 +43,10 @@ def test_all_take_turns_and_the_loop_is_compared_with_each(stage: Stage, workspa
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))
 
 
+def test_pictures_are_taken_as_they_are() -> None:
+    assert bench.endless(tiny(size=40), 16).sizes == (32,)
+
+
 def test_ratios_are_medians_of_rounds(capsys: pytest.CaptureFixture[str]) -> None:
     rates = {
         "loop": [10.0, 20.0, 90.0],

@@ -85,6 +85,15 @@ def test_a_run_as_long_as_its_schedule_is_a_whole_one(
     assert evaluate.about().cut_short == cut_short
 
 
+@pytest.mark.parametrize(("size", "worth", "cut_short"), [(16, 1.25, 0), (40, 7.81, 0), (40, 6.25, 20)])
+def test_a_whole_run_at_another_size_is_worth_its_area(
+    trained: Path, size: int, worth: float, cut_short: int
+) -> None:
+    write_params(trained, **TINY | {"size": size, "progressive": []}, max_steps=20)
+    write_json(evaluate.RUN, {"epochs": 5, "steps": 20, "full_size_epochs": worth})
+    assert evaluate.about().cut_short == cut_short
+
+
 def test_pictures_of_another_recipe_are_refused(stage: Stage, trained: Path) -> None:
     values = Path("params.yaml").read_text()
     Path("params.yaml").write_text(values.replace("recipe: quick", "recipe: fast", 1))

@@ -17,10 +17,14 @@ def test_answers_do_not_depend_on_how_pictures_are_batched(
 ) -> None:
     images = as_tensors(few)[0]
     model = replace(untrained(), size=size)
+    shown: list[tuple[int, ...]] = []
+    model.network.register_forward_pre_hook(lambda _, inputs: shown.append(tuple(inputs[0].shape)))
     together = inference.logits(model, images)
-    monkeypatch.setattr(inference, "BATCH", 7)
+    monkeypatch.setattr(inference, "BATCH", 20)
     assert torch.allclose(inference.logits(model, images), together, atol=1e-4)
     assert together.shape == (80, 10)
+    many = {16: 20, 32: 20, 64: 5}[size]  # a batch of larger pictures takes no more memory
+    assert shown == [(80, 3, size, size)] + [(many, 3, size, size)] * (80 // many)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,22 @@ def test_a_network_of_an_older_release_takes_pictures_as_they_are(tmp_path: Path
     assert model.load(CPU, tmp_path / "model.safetensors").size == 32
 
 
+@pytest.mark.parametrize(
+    ("size", "what"),
+    [
+        (30, "a multiple of 4"),
+        (0, "greater than or equal to 8"),
+        (1_000_000, "less than or equal to 64"),
+        ("40", "a valid integer"),
+        (None, "a valid integer"),
+    ],
+)
+def test_a_size_that_is_none_is_named(tmp_path: Path, size: object, what: str) -> None:
+    about(json.dumps({"classes": CLASSES, "depth": 11, "size": size}))(tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=rf"not a trained network \(size: Input should be {what}"):
+        model.load(CPU, tmp_path / "model.safetensors")
+
+
 def test_the_same_network_is_the_same_bytes(tmp_path: Path) -> None:
     written = untrained()
     for name in "ab":
@@ -84,6 +100,22 @@ def about(text: str) -> Callable[[Path], None]:
         (about('{"classes": [], "depth": 20}'), "not a trained network (Error(s) in loading state_dict"),
         (about('{"classes": [], "depth": 12}'), "not a trained network (depth is 12; expected 9 n + 2)"),
         (about('{"classes": []}'), "not a trained network"),
+        (
+            about('{"classes": [], "depth": 11, "size": 30}'),
+            "not a trained network (size: Input should be a multiple of 4)",
+        ),
+        (
+            about('{"classes": [], "depth": 11, "size": 1000000}'),
+            "not a trained network (size: Input should be ",
+        ),
+        (
+            about('{"classes": [], "depth": 11, "size": "40"}'),
+            "not a trained network (size: Input should be ",
+        ),
+        (
+            about('{"classes": [], "depth": 11, "size": null}'),
+            "not a trained network (size: Input should be ",
+        ),
         (about('["depth"]'), "not a trained network"),
         (about("depth 11"), "not a trained network"),
         (

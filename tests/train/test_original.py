@@ -22,7 +22,8 @@ ORIGINAL = params.load(ROOT / "params.yaml").recipes["original"]
 # What the published log says and, where it is silent, Keras' cifar10_resnet.py, whose network it prints.
 POINTS = {
     "depth": 56,
-    "progressive": (),  # every picture as it is
+    "size": 32,  # every picture as it is
+    "progressive": (),
     "muon_lr": 0.0,  # SGD
     "batch": 512,  # 98 steps an epoch
     "epochs": 50,

@@ -268,20 +268,20 @@ def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cut_short", "said"),
+    ("cut_short", "worth", "said"),
     [
-        (
-            0,
-            "2 epochs, with pictures of other sizes too; their work is that of 1.5 epochs of full size.",
-        ),
-        (1000, "a trial, cut short after 1,000 steps, the work of 1.5 epochs of full size."),
+        (0, 1.5, "2 epochs, some on smaller pictures; their work is that of 1.5 epochs of full size."),
+        (0, 2.0, "2 epochs."),
+        (0, 3.12, "2 epochs, on larger pictures; their work is that of 3.12 epochs of full size."),
+        (1000, 1.5, "a trial, cut short after 1,000 steps, the work of 1.5 epochs of full size."),
     ],
 )
-def test_a_trial_that_was_cut_short_is_called_so(
-    cut_short: int, said: str, monkeypatch: pytest.MonkeyPatch
+def test_the_page_says_how_much_work_a_run_was(
+    cut_short: int, worth: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    assert said in page.render(found(["cat", "dog"], ["cat", "dog"], cut_short=cut_short))
+    some = found(["cat", "dog"], ["cat", "dog"], cut_short=cut_short, full_size_epochs=worth)
+    assert said in page.render(some)
 
 
 def test_without_a_mistake_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
