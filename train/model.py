@@ -74,7 +74,7 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
 
 
 def _size(about: Mapping[str, object]) -> int:
-    """Return the size that a file names, or that of older releases. Raises `ValueError` for what is no size."""
+    """Return the size that a file names, or that of older ones. Raises `ValueError` for what is no size."""
     try:
         return SIZE.validate_python(about.get("size", SIDE))
     except ValidationError as error:
