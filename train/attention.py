@@ -11,9 +11,7 @@ from torch import Tensor
 
 from train.model import Model
 
-SIDE = (
-    64  # pixels of a map laid over its picture: enough for the fields that it is made of, 8 x 8 at 32 pixels
-)
+SIDE = 64  # pixels of a map laid over its picture: enough for its fields, 8 x 8 for pictures of 32
 STRENGTH = 0.65  # of the colour where the network looked most; the picture stays visible below it
 
 

@@ -100,22 +100,6 @@ def about(text: str) -> Callable[[Path], None]:
         (about('{"classes": [], "depth": 20}'), "not a trained network (Error(s) in loading state_dict"),
         (about('{"classes": [], "depth": 12}'), "not a trained network (depth is 12; expected 9 n + 2)"),
         (about('{"classes": []}'), "not a trained network"),
-        (
-            about('{"classes": [], "depth": 11, "size": 30}'),
-            "not a trained network (size: Input should be a multiple of 4)",
-        ),
-        (
-            about('{"classes": [], "depth": 11, "size": 1000000}'),
-            "not a trained network (size: Input should be ",
-        ),
-        (
-            about('{"classes": [], "depth": 11, "size": "40"}'),
-            "not a trained network (size: Input should be ",
-        ),
-        (
-            about('{"classes": [], "depth": 11, "size": null}'),
-            "not a trained network (size: Input should be ",
-        ),
         (about('["depth"]'), "not a trained network"),
         (about("depth 11"), "not a trained network"),
         (
