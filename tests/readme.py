@@ -83,6 +83,11 @@ def minutes(found: pd.Series[float]) -> list[str]:
     return [f"{one:.{0 if one >= 10 else 1}f}" for one in found]
 
 
+def span(found: pd.Series[float]) -> str:
+    """Return the shortest and the longest of times, or the one that is both."""
+    return f"{' to '.join(dict.fromkeys(minutes(found.agg(['min', 'max']))))} min"
+
+
 def seeds() -> str:
     """Return the accuracy by each seed, and how sure their mean is."""
     rows = []

@@ -30,7 +30,7 @@ def test_sentences_about_the_seeds_say_what_is_in_their_table(recipe: str, folde
     mean, deviation, loss = found["accuracy"].mean(), found["accuracy"].std(), found["loss"].mean()
     low, high = interval_of_mean(found["accuracy"])
     many = ("no", "one", "two", "three", "four", "five")[len(found)]
-    minutes = f"{' to '.join(dict.fromkeys(readme.minutes(found['minutes'].agg(['min', 'max']))))} min"
+    minutes = readme.span(found["minutes"])
     text = " ".join(TEXT.split())
     assert f"`{recipe}` reaches {mean:.1f} %" in text
     assert f"**{mean:.1f} %** after the last epoch, mean of {many} seeds ({minutes}" in text
@@ -39,6 +39,13 @@ def test_sentences_about_the_seeds_say_what_is_in_their_table(recipe: str, folde
     evidence = " ".join((ROOT / "train/RECIPES.md").read_text().split())
     assert f"{mean:.2f} % in the mean with a standard deviation of {deviation:.2f}" in evidence
     assert f"a 95 % confidence interval of {low:.2f} to {high:.2f} %" in evidence
+
+
+def test_the_row_of_best_at_32_says_what_is_in_its_table() -> None:
+    found = readme.runs("best-at-32")
+    mean, loss = found["accuracy"].mean(), found["loss"].mean()
+    said = f"{mean:.2f} %, loss {loss:.3f} | {readme.span(found['minutes'])}"
+    assert f"| `best` at 32 x 32, mean of five seeds | 2,500,000 each | 29.25 | {said}" in TEXT
 
 
 def test_nothing_is_left_to_be_filled_in() -> None:
