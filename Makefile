@@ -26,7 +26,7 @@ env: .venv/ready ## make the environment, or renew it
 	@test ! -L .venv || { \
 		echo "error: .venv is a link, and what it leads to would be emptied; expected a folder or nothing" >&2; \
 		echo "hint: rm .venv" >&2; exit 1; }
-	@echo "making .venv: 6 GB with PyTorch, a few minutes"
+	@echo "making .venv: 7 GB with PyTorch, a few minutes"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

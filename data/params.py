@@ -47,6 +47,11 @@ class Prepare(_Group):
 
     source: Literal["sample", "cifar10"] = Field(description="sample or cifar10")
 
+    @property
+    def train_pictures(self) -> int:
+        """How many pictures there are to train on."""
+        return {"sample": 5_000, "cifar10": 50_000}[self.source]
+
 
 # In pixels. The network halves it twice; 8 leave fields of 2 x 2, and 64 take four times the work of 32.
 Side: TypeAlias = Annotated[int, Field(ge=8, le=64, multiple_of=4)]
@@ -70,7 +75,8 @@ class Train(_Group):
     validation: int = Field(ge=0, description="how many pictures to hold out of train and watch each epoch")
     watch_test: bool = Field(description="true to watch the test pictures instead, as the published run did")
     size: Side = Field(
-        description="side in pixels at which pictures are shown, after progressive's epochs and in tests"
+        description="side in pixels at which pictures are shown, after progressive's epochs and in tests: "
+        "8 to 64, a multiple of 4"
     )
     progressive: tuple[SmallEpochs, ...] = Field(
         strict=False, description="a list of {epochs: N, size: PIXELS}, or []"
@@ -105,13 +111,15 @@ class Train(_Group):
     sync_bn: bool = Field(description="true to share batch norm's statistics among GPUs")
     bn_momentum: float = Field(gt=0, le=1, description="weight of the newest batch in the running statistics")
     flip: Literal["none", "random", "alternating"] = Field(description="none, random or alternating")
-    shift: float = Field(ge=0, le=16, description="largest shift in pixels")
+    shift: float = Field(ge=0, le=16, description="largest shift, in pixels of the 32")
     shift_by: Literal["pixel", "subpixel"] = Field(description="pixel or subpixel")
     shift_fill: Literal["edge", "reflect"] = Field(description="edge or reflect")
     colour_jitter: Share = Field(
         description="how much saturation, contrast and brightness of a picture vary; 0 for none"
     )
-    cutout: int = Field(ge=0, le=32, description="side of the square that is blanked, in pixels; 0 for none")
+    cutout: int = Field(
+        ge=0, le=32, description="side of the square that is blanked, in pixels of the 32; 0 for none"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Train:
@@ -167,6 +175,19 @@ class Recipe(_Group):
 
     prepare: Prepare
     train: Train
+
+    @model_validator(mode="after")
+    def _has_enough_pictures(self) -> Recipe:
+        held_out, there = self.train.validation, self.prepare.train_pictures
+        if held_out >= there:
+            raise ValueError(
+                f"train.validation is {held_out}; expected fewer than the {there:,} train pictures"
+            )
+        if self.train.batch > there - held_out:
+            raise ValueError(
+                f"train.batch is {self.train.batch}; expected at most the {there - held_out:,} train pictures"
+            )
+        return self
 
 
 class Params(_Group):

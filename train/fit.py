@@ -94,6 +94,11 @@ def fit(chosen: Params, world: World) -> None:
         what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
         where = describe(world.device) + (f", {world.size} processes" if world.size > 1 else "")
         print(f"{what}, {where}, {precision(recipe, world.device)}", flush=True)
+        if trainer.total < trainer.schedule.total:
+            print(
+                f"a trial: the first {trainer.total:,} of {trainer.schedule.total:,} steps (max_steps)",
+                flush=True,
+            )
         training = Run(trainer, watched, fingerprint)
         with stoppable(patient=world.size > 1) as stop:
             training.to_the_end(stop)

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
-from data.pictures import CLASSES
+from data.pictures import CLASSES, SIDE
 from train import attention, figures
-from train.findings import SHOWN, Findings
+from train.findings import SHOWN, About, Findings
 from train.mosaic import COLUMNS, Mosaic
 
 TEMPLATE = Path(__file__).with_name("page")
@@ -89,9 +89,21 @@ def headline(found: Findings, published: pd.DataFrame) -> list[tuple[str, str, s
         ("95 % confidence interval", interval(*ours), interval(*theirs)),
         ("best of all epochs on the test pictures", best, percent(published["val_accuracy"].max(), 2)),
         ("loss", f"{metrics['loss']:.3f}", f"{last['val_loss']:.3f}"),
-        ("epochs' worth of full-size pictures", f"{about.full_size_epochs:g}", f"{len(published)}"),
+        (f"epochs' worth at {SIDE} x {SIDE}", f"{about.full_size_epochs:g}", f"{len(published)}"),
         ("expected calibration error", percent(metrics["calibration_error"]), "unknown"),
     ]
+
+
+def length(about: About) -> str:
+    """Return how long a run was, on pictures of which size, and how much work that is."""
+    worth = f"{about.full_size_epochs:g} epochs at {SIDE} x {SIDE}"
+    if about.cut_short:
+        return f"a trial, cut short after {about.cut_short:,} steps, the work of {worth}"
+    *smaller, largest = sorted(set(about.curves["size"]))
+    if (smaller, largest) == ([], SIDE):
+        return f"{about.epochs} epochs"
+    sizes = f"{', '.join(map(str, smaller))} and {largest}" if smaller else f"{largest}"
+    return f"{about.epochs} epochs on pictures of {sizes} pixels; their work is that of {worth}"
 
 
 def confusion(found: Findings, gallery: Gallery) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
@@ -198,6 +210,7 @@ def render(found: Findings) -> str:
         about=found.about,
         metrics=found.metrics,
         depth=found.model.network.depth,
+        length=length(found.about),
         headline=headline(found, pd.read_csv(figures.PUBLISHED)),
         by_class=plain(found.classes),
         agreement=plain(found.agreement),

@@ -163,6 +163,16 @@ WRONG = {
         "recipes.quick.train.watch_test is true and validation is not 0",
         "comments",
     ),
+    "all held out": (
+        change("validation: 500 ", "validation: 5000 "),
+        "recipes.quick.train.validation is 5000; expected fewer than the 5,000 train pictures",
+        "comments",
+    ),
+    "a batch of more than is left": (
+        change("batch: 64 ", "batch: 4501 "),
+        "recipes.quick.train.batch is 4501; expected at most the 4,500 train pictures",
+        "comments",
+    ),
     "Nesterov without momentum": (
         change("momentum: 0.9", "momentum: 0.0"),
         "recipes.quick.train.nesterov needs a momentum above 0, found 0",

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from data import pictures, prepare
+from data.params import Prepare
 from tests.tiny import ROOT
 
 
@@ -29,7 +30,7 @@ def test_the_sample_becomes_tensors_and_an_index(repository: Path) -> None:
     choose("sample")
     prepare.main()
     images, labels, indices = pictures.load(pictures.PREPARED / "train.safetensors")
-    assert images.shape == (5000, 3, 32, 32)
+    assert images.shape == (Prepare(source="sample").train_pictures, 3, 32, 32)
     assert images.dtype == np.uint8
     index = pd.read_csv(pictures.PREPARED / "index.csv")
     train = index[index["split"] == "train"]

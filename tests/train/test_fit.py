@@ -38,6 +38,13 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))
 
 
+def test_a_trial_says_how_much_of_the_schedule_it_is(stage: Stage, workspace: Path) -> None:
+    write_params(workspace, **TINY, max_steps=3)
+    done = stage("train.fit")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == "a trial: the first 3 of 20 steps (max_steps)"
+
+
 @pytest.mark.parametrize("seconds", [0.2, 0.7, 1.2])
 def test_ctrl_c_while_pytorch_is_imported_is_one_line(workspace: Path, seconds: float) -> None:
     process = start()

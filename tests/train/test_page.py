@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,7 @@ def found(actual: Sequence[str], predicted: Sequence[str], **about: Any) -> Find
     result = answers.beside(dict(zip(names, actual, strict=True)))
     assert result
     curves = pd.DataFrame({"epoch": [1, 2], "lr": 0.1, "momentum": 0.9, "loss": 1.0, "accuracy": 0.5})
+    curves["size"] = [16, 32]
     curves[["val_loss", "val_accuracy"]] = [[1.0, 0.75], [1.2, 0.5]]
     said: dict[str, Any] = {
         "recipe": "quick",
@@ -249,7 +251,7 @@ def test_the_headline_says_what_was_measured() -> None:
     assert rows["accuracy after the last epoch"] == (f"75.00{space}% of 4", f"90.48{space}% of 10,000")
     assert rows["95 % confidence interval"][1] == f"89.9{space}% to 91.0{space}%"
     assert rows["best of all epochs on the test pictures"] == ("not looked for", f"91.00{space}%")
-    assert rows["epochs' worth of full-size pictures"] == ("1.5", "2")
+    assert rows["epochs' worth at 32 x 32"] == ("1.5", "2")
     watching = page.headline(found(["cat"], ["cat"], watch_test=True), published)
     assert watching[2][1] == f"75.00{space}%"
 
@@ -268,20 +270,44 @@ def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cut_short", "worth", "said"),
+    ("cut_short", "sizes", "worth", "said"),
     [
-        (0, 1.5, "2 epochs, some on smaller pictures; their work is that of 1.5 epochs of full size."),
-        (0, 2.0, "2 epochs."),
-        (0, 3.12, "2 epochs, on larger pictures; their work is that of 3.12 epochs of full size."),
-        (1000, 1.5, "a trial, cut short after 1,000 steps, the work of 1.5 epochs of full size."),
+        (0, [32, 32, 32], 3.0, "3 epochs."),
+        (
+            0,
+            [16, 32, 32],
+            2.25,
+            "3 epochs on pictures of 16 and 32 pixels; their work is that of 2.25 epochs at 32 x 32.",
+        ),
+        (
+            0,
+            [24, 28, 24],
+            1.89,
+            "3 epochs on pictures of 24 and 28 pixels; their work is that of 1.89 epochs at 32 x 32.",
+        ),
+        (
+            0,
+            [20, 28, 40],
+            2.72,
+            "3 epochs on pictures of 20, 28 and 40 pixels; their work is that of 2.72 epochs at 32 x 32.",
+        ),
+        (
+            0,
+            [40, 40, 40],
+            4.69,
+            "3 epochs on pictures of 40 pixels; their work is that of 4.69 epochs at 32 x 32.",
+        ),
+        (1000, [16, 32, 32], 2.1, "a trial, cut short after 1,000 steps, the work of 2.1 epochs at 32 x 32."),
     ],
 )
-def test_the_page_says_how_much_work_a_run_was(
-    cut_short: int, worth: float, said: str, monkeypatch: pytest.MonkeyPatch
+def test_the_page_says_how_long_a_run_was(
+    cut_short: int, sizes: list[int], worth: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    some = found(["cat", "dog"], ["cat", "dog"], cut_short=cut_short, full_size_epochs=worth)
-    assert said in page.render(some)
+    some = found(["cat", "dog"], ["cat", "dog"], cut_short=cut_short, epochs=3, full_size_epochs=worth)
+    curves = some.about.curves.iloc[[0, 0, 0]].assign(epoch=[1, 2, 3], size=sizes)
+    some = replace(some, about=replace(some.about, curves=curves))
+    assert f"recipe quick: {said}</p>" in page.render(some)
 
 
 def test_without_a_mistake_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
