@@ -176,19 +176,6 @@ class Recipe(_Group):
     prepare: Prepare
     train: Train
 
-    @model_validator(mode="after")
-    def _has_enough_pictures(self) -> Recipe:
-        held_out, there = self.train.validation, self.prepare.train_pictures
-        if held_out >= there:
-            raise ValueError(
-                f"train.validation is {held_out}; expected fewer than the {there:,} train pictures"
-            )
-        if self.train.batch > there - held_out:
-            raise ValueError(
-                f"train.batch is {self.train.batch}; expected at most the {there - held_out:,} train pictures"
-            )
-        return self
-
 
 class Params(_Group):
     """The whole of params.yaml."""
@@ -196,6 +183,23 @@ class Params(_Group):
     recipe: str = Field(description="the name of one of the recipes")
     annotate: Annotate
     recipes: dict[str, Recipe]
+
+    @model_validator(mode="after")
+    def _there_are_enough_pictures(self) -> Params:
+        """DVC deletes a stage's outputs before it runs the stage: what training would refuse goes first."""
+        for name, recipe in self.recipes.items():
+            train, there = recipe.train, recipe.prepare.train_pictures
+            source = f"the {there:,} train pictures of {recipe.prepare.source}"
+            if train.validation >= there:
+                raise ValueError(
+                    f"recipes.{name}.train.validation is {train.validation}; expected fewer than {source}"
+                )
+            if train.batch > there - train.validation:
+                less = f" less the {train.validation:,} of validation" if train.validation else ""
+                raise ValueError(
+                    f"recipes.{name}.train.batch is {train.batch}; expected at most {source}{less}"
+                )
+        return self
 
     @property
     def chosen(self) -> Recipe:

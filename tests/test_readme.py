@@ -83,7 +83,7 @@ ELSEWHERE = {
     "python -m annotate push": BROWSER,
     "python -m annotate status": "tests/annotate/test_main.py",
     "python -m train.trials --recipe fast --seeds 1 --set validation=5000 --set max_lr=1.0": (
-        "holds more pictures out than the sample leaves; tests/train/test_trials.py with fewer"
+        "takes all of CIFAR-10; its settings are read in tests/train/test_trials.py"
     ),
     "torchrun --nproc-per-node 2 -m train.fit": DISTRIBUTED,
     "torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m train.fit": DISTRIBUTED,

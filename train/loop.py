@@ -113,7 +113,7 @@ class Trainer:
 
     @property
     def full_size_epochs(self) -> float:
-        """The epochs' worth of pictures of full size, 32 x 32, that the steps so far took."""
+        """The epochs' worth of pictures of 32 x 32 that the steps so far took."""
         return round(self.work(self.step) / len(self.images), 2)
 
     def take_step(self) -> None:

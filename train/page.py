@@ -95,14 +95,14 @@ def headline(found: Findings, published: pd.DataFrame) -> list[tuple[str, str, s
 
 
 def length(about: About) -> str:
-    """Return how long a run was, on pictures of which size, and how much work that is."""
+    """Return how long a run was and how much work that is; of a whole one also the sizes of its pictures."""
     worth = f"{about.full_size_epochs:g} epochs at {SIDE} x {SIDE}"
     if about.cut_short:
         return f"a trial, cut short after {about.cut_short:,} steps, the work of {worth}"
-    *smaller, largest = sorted(set(about.curves["size"]))
-    if (smaller, largest) == ([], SIDE):
+    *smaller, largest = (f"{size} x {size}" for size in sorted(set(about.curves["size"])))
+    if (smaller, largest) == ([], f"{SIDE} x {SIDE}"):
         return f"{about.epochs} epochs"
-    sizes = f"{', '.join(map(str, smaller))} and {largest}" if smaller else f"{largest}"
+    sizes = f"{', '.join(smaller)} and {largest}" if smaller else largest
     return f"{about.epochs} epochs on pictures of {sizes} pixels; their work is that of {worth}"
 
 

@@ -165,12 +165,17 @@ WRONG = {
     ),
     "all held out": (
         change("validation: 500 ", "validation: 5000 "),
-        "recipes.quick.train.validation is 5000; expected fewer than the 5,000 train pictures",
+        "recipes.quick.train.validation is 5000; expected fewer than the 5,000 train pictures of sample",
         "comments",
     ),
     "a batch of more than is left": (
         change("batch: 64 ", "batch: 4501 "),
-        "recipes.quick.train.batch is 4501; expected at most the 4,500 train pictures",
+        "recipes.quick.train.batch is 4501; expected at most the 5,000 train pictures of sample less the 500",
+        "comments",
+    ),
+    "a batch of more than there is": (
+        change("batch: 512", "batch: 50001"),
+        "recipes.original.train.batch is 50001; expected at most the 50,000 train pictures of cifar10",
         "comments",
     ),
     "Nesterov without momentum": (

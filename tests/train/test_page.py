@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -272,27 +273,37 @@ def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
     ("cut_short", "sizes", "said"),
     [
         (0, (32, 32), "2 epochs"),
-        (0, (16, 32), "2 epochs on pictures of 16 and 32 pixels; their work is that of 1.25 epochs"),
-        (0, (24, 16), "2 epochs on pictures of 16 and 24 pixels; their work is that of 0.81 epochs"),
-        (0, (40, 40), "2 epochs on pictures of 40 pixels; their work is that of 3.12 epochs at 32 x 32"),
-        (0, (8, 16, 40), "3 epochs on pictures of 8, 16 and 40 pixels; their work is that of 1.88 epochs"),
+        (
+            0,
+            (16, 32),
+            "2 epochs on pictures of 16 x 16 and 32 x 32 pixels; their work is that of 1.25 epochs",
+        ),
+        (
+            0,
+            (24, 16),
+            "2 epochs on pictures of 16 x 16 and 24 x 24 pixels; their work is that of 0.81 epochs",
+        ),
+        (0, (40, 40), "2 epochs on pictures of 40 x 40 pixels; their work is that of 3.12 epochs"),
+        (
+            0,
+            (8, 16, 40),
+            "3 epochs on pictures of 8 x 8, 16 x 16 and 40 x 40 pixels; their work is that of 1.88 epochs",
+        ),
         (1000, (16, 32), "a trial, cut short after 1,000 steps, the work of 1.25 epochs"),
     ],
 )
-def test_the_page_says_how_long_a_run_was(
-    cut_short: int, sizes: tuple[int, ...], said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)
-    row = {"lr": 0.1, "momentum": 0.9, "loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}
-    curves = pd.DataFrame([row | {"epoch": epoch, "size": size} for epoch, size in enumerate(sizes, 1)])
+def test_how_long_a_run_was(cut_short: int, sizes: tuple[int, ...], said: str) -> None:
+    curves = pd.DataFrame({"epoch": range(1, len(sizes) + 1), "size": sizes})
     worth = round(sum((size / 32) ** 2 for size in sizes), 2)
-    about = {"epochs": len(sizes), "full_size_epochs": worth, "curves": curves}
-    some = found(["cat", "dog"], ["cat", "dog"], cut_short=cut_short, **about)
-    assert f"recipe quick: {said}" in page.render(some)
+    about = found(["cat"], ["cat"]).about
+    about = replace(about, cut_short=cut_short, epochs=len(sizes), full_size_epochs=worth, curves=curves)
+    assert page.length(about) == said + ("" if sizes == (32, 32) else " at 32 x 32")
 
 
 def test_without_a_mistake_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    text = page.render(found(["cat", "dog"], ["cat", "dog"]))
+    some = found(["cat", "dog"], ["cat", "dog"])
+    text = page.render(some)
     assert "There is none." in text
+    assert f"recipe quick: {page.length(some.about)}.</p>" in text
     assert "nan" not in re.sub(r"data:image/webp;base64,[\w+/=]+", "", text)

@@ -11,7 +11,7 @@ import torch
 
 from data import params
 from data.errors import UserError
-from tests.tiny import TINY, Stage, start, tiny, write_params
+from tests.tiny import ROOT, TINY, Stage, start, tiny, write_params
 from train import epochs, fit, trials
 from train.fit import split
 from train.loop import Trainer
@@ -139,6 +139,11 @@ def test_settings_are_read_as_params_yaml_is() -> None:
     assert (train.nesterov, train.small_epochs, train.max_lr) == (False, 2, 0.001)
     with pytest.raises(UserError):
         params.changed(tiny(), ["nesterov=maybe"])
+
+
+def test_a_setting_may_hold_out_more_than_the_sample_has() -> None:
+    fast = params.load(ROOT / "params.yaml").recipes["fast"].train
+    assert params.changed(fast, ["validation=5000", "max_lr=1.0"]).validation == 5000
 
 
 def test_the_interval_of_a_mean_is_students() -> None:
