@@ -88,8 +88,8 @@ def about() -> About:
 
 def is_cut_short(train: Train, trained: Mapping[str, float]) -> bool:
     """Say whether a training's metrics are of a run that ended by max_steps, before its schedule did."""
-    whole = (train.epochs - train.small_epochs) * (train.size / SIDE) ** 2
-    whole += sum(part.epochs * (part.size / SIDE) ** 2 for part in train.progressive)
+    parts = (*(part.epochs for part in train.progressive), train.epochs - train.small_epochs)
+    whole = sum(epochs * (size / SIDE) ** 2 for epochs, size in zip(parts, train.sizes, strict=True))
     # Rounded, the last few steps are nothing; but a whole run has as many in each epoch.
     uneven = trained["steps"] % train.epochs > 0
     return trained["steps"] == train.max_steps and (uneven or trained["full_size_epochs"] < round(whole, 2))
