@@ -5,7 +5,7 @@ BIN := .venv/bin
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 LOCK := --quiet --universal --python-version 3.10 --no-annotate --upgrade
 # A database belongs to the release that made it, so that it changes only when somebody asks for it.
-LABEL_STUDIO ?= $(shell sed -n 's/^label-studio==\([^ ]*\).*/\1/p' annotate/label-studio.txt)
+LABEL_STUDIO ?= $(shell sed -n 's/^label-studio==\([^ ]*\).*/\1/p' annotate/server/label-studio.txt)
 BASE ?= HEAD
 # Columns of `dvc exp show` that only fill the page: when and where, files, single classes, the training loss.
 UNREAD := Created|State|Executor|by_class|labelled|.*loss$$|train[.]|.*[.](py|yaml)$$|train/(model|plots|report|metrics[.]json$$)|data/|annotate/
@@ -63,8 +63,8 @@ summary: env ## what changed since BASE, as Markdown: make summary BASE=main
 lock: env ## pin the newest versions, but that of Label Studio: make lock LABEL_STUDIO=1.24.0
 	$(BIN)/uv pip compile $(LOCK) --all-extras --no-header pyproject.toml -o constraints.txt
 	echo label-studio==$(LABEL_STUDIO) | $(BIN)/uv pip compile - $(LOCK) \
-		--custom-compile-command 'make lock LABEL_STUDIO=$(LABEL_STUDIO)' -o annotate/label-studio.txt
+		--custom-compile-command 'make lock LABEL_STUDIO=$(LABEL_STUDIO)' -o annotate/server/label-studio.txt
 
 clean: ## remove the environment, checkpoints, caches; labels and DVC's cache stay
-	rm -rf .venv .label-studio/env train/checkpoints .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .label-studio/env train/out/checkpoints .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find annotate data train tests -name __pycache__ -prune -exec rm -rf {} +

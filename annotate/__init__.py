@@ -1,5 +1,14 @@
-"""4A: which pictures to label, the labels as Label Studio gave them, and what they are worth."""
+"""4A: which images to label, the labels as Label Studio gave them, and what they are worth."""
 
-from data import interrupt
+import sys
 
-interrupt.install()
+from data.common import cli
+
+cli.install()
+
+if sys.argv[:1] == ["-m"]:  # this package is being imported for `python -m`
+    name = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+    if name.startswith("annotate."):
+        print(f"error: {name} is no command", file=sys.stderr)
+        print("hint: python -m annotate --help lists the commands", file=sys.stderr)
+        sys.exit(2)

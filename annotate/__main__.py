@@ -1,7 +1,4 @@
-"""The commands around the pipeline that people run themselves; `python -m annotate --help` lists them.
-
-    python -m annotate serve        start Label Studio on this machine
-    python -m annotate stop         stop it
+"""Everything about labels, called in one way: `python -m annotate COMMAND`; `--help` lists the commands.
 
 A command's module is imported only when that command is asked for: the list is there at once.
 """
@@ -14,18 +11,27 @@ from importlib import import_module
 
 import typer
 
-from data.errors import reported
+from data.common.cli import reported
 
 # name: (module:function, the first line of its docstring)
 COMMANDS = {
-    "serve": ("annotate.serve:serve", "Start Label Studio on this machine, installed at the first start."),
-    "push": ("annotate.push:push", "Bring pictures, scheme and suggestions to Label Studio, nothing twice."),
-    "status": ("annotate.status:status", "Say who has labelled what, how fast, and what is left."),
-    "next": (
-        "annotate.next:next_pictures",
-        "Choose which pictures to label next, by what a model says.",
+    "sample": ("annotate.sample:main", "Stage: choose the images to label."),
+    "export": ("annotate.export:main", "Stage: fetch the labels from Label Studio, or keep those in git."),
+    "labels": ("annotate.labels:main", "Stage: check the labels and write them in every format."),
+    "serve": (
+        "annotate.commands.serve:serve",
+        "Start Label Studio on this machine, installed at the first start.",
     ),
-    "stop": ("annotate.serve:stop", "Stop the Label Studio that serve started."),
+    "push": (
+        "annotate.commands.push:push",
+        "Bring images, scheme and suggestions to Label Studio, nothing twice.",
+    ),
+    "status": ("annotate.commands.status:status", "Say who has labelled what, how fast, and what is left."),
+    "next": (
+        "annotate.commands.next:next_images",
+        "Choose which images to label next, by what a model says.",
+    ),
+    "stop": ("annotate.commands.serve:stop", "Stop the Label Studio that serve started."),
 }
 
 
@@ -43,7 +49,7 @@ def _listed() -> None:
 def app(wanted: str | None) -> typer.Typer:
     """Return the command line; of the commands only the wanted one is imported, if there is one."""
     commands = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-    commands.callback(help="Label pictures in Label Studio.")(_listed)
+    commands.callback(help="Label images in Label Studio.")(_listed)
     for name, (place, summary) in COMMANDS.items():
         run = reported(load(place)) if name == wanted else _listed
         commands.command(name, help=None if name == wanted else summary)(run)

@@ -1,10 +1,10 @@
 """Keep the labels that are committed, or fetch those that are on a Label Studio server now.
 
-    python -m annotate.export        with LABEL_STUDIO_URL set, in the environment or .env: fetches
+    python -m annotate export        with LABEL_STUDIO_URL set, in the environment or .env: fetches
 
 A plain `dvc repro` does not come here: nothing that this depends on changes. `dvc repro -fs export` does.
 
-Reads annotate/tasks.json and, if one is configured, the server; writes annotate/export.json, which is in
+Reads annotate/project/tasks.json and, if one is configured, the server; writes annotate/project/export.json, which is in
 git. Without a server the file stays as it is. Whatever goes wrong, the labels that were there are kept.
 """
 
@@ -13,12 +13,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from annotate.entries import read_export
-from annotate.server import configured, fetch
-from annotate.tasks import EXPORT, TASKS, Task, read_tasks
-from annotate.tidy import tidy, unlabelled
-from data.errors import UserError, run
-from data.files import write_json
+from annotate.label_studio.config import configured, fetch
+from annotate.labelling.entries import read_export
+from annotate.labelling.export_file import tidy, unlabelled
+from annotate.labelling.tasks import EXPORT, TASKS, Task, read_tasks
+from data.common.errors import UserError
+from data.common.files import write_json
 
 
 def labelled(entries: list[Any], tasks: tuple[Task, ...]) -> set[str]:
@@ -40,21 +40,21 @@ def fetched(raw: list[dict[str, Any]], tasks: tuple[Task, ...], shown: str) -> l
     ours = {task.image_id for task in tasks}
     if not any(entry["image_id"] in ours for entry in entries):
         raise UserError(
-            f"{shown}: none of the project's {len(entries)} tasks shows one of our {len(tasks)} pictures",
+            f"{shown}: none of the project's {len(entries)} tasks shows one of our {len(tasks)} images",
             'bring them there with "python -m annotate push", or set LABEL_STUDIO_PROJECT to another.',
         )
     return entries
 
 
 def main() -> None:
-    """Fetch the labels from Label Studio, or keep those in annotate/export.json."""
+    """Fetch the labels from Label Studio, or keep those in annotate/project/export.json."""
     tasks = read_tasks(TASKS)
     server = configured()
     if server is not None:
         entries = fetched(fetch(server), tasks, server.shown)
         now, before = labelled(entries, tasks), _before(tasks)
         write_json(EXPORT, entries)
-        print(f"{EXPORT}: {len(now)} of {len(tasks)} pictures labelled")
+        print(f"{EXPORT}: {len(now)} of {len(tasks)} images labelled")
         if before - now:
             print(f"{len(before - now)} others had labels in the file that this replaced; if it is in git:")
             print(f"  back to it   git checkout HEAD -- {EXPORT}, then dvc commit -f export")
@@ -62,16 +62,12 @@ def main() -> None:
         return
     if not EXPORT.exists():
         write_json(EXPORT, unlabelled(tasks))
-    state = f"{len(labelled(read_export(EXPORT), tasks))} of {len(tasks)} pictures labelled"
+    state = f"{len(labelled(read_export(EXPORT), tasks))} of {len(tasks)} images labelled"
     print(f"keeping {EXPORT}: {state}; no Label Studio is configured (LABEL_STUDIO_URL)")
 
 
 def _before(tasks: tuple[Task, ...]) -> set[str]:
-    """Return which pictures the present file has labels of; one that is damaged is to be replaced."""
+    """Return which images the present file has labels of; one that is damaged is to be replaced."""
     with suppress(UserError):
         return labelled(read_export(EXPORT), tasks)
     return set()
-
-
-if __name__ == "__main__":
-    run(main)

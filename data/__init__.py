@@ -1,5 +1,5 @@
-"""Pictures and files: the lowest floor, which knows neither `annotate` nor `train`."""
+"""Dataset and files: the lowest floor, which knows neither `annotate` nor `train`."""
 
-from data import interrupt
+from data.common import cli
 
-interrupt.install()
+cli.install()

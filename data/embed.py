@@ -2,7 +2,7 @@
 
     CIFAR10_DIR=... python -m data.embed
 
-Reads the official CIFAR-10 batches; writes data/sample/, whose layout `data.sample` describes and reads.
+Reads the official CIFAR-10 batches; writes data/sample/, whose layout `data.datasets.sample` describes and reads.
 """
 
 from __future__ import annotations
@@ -15,33 +15,32 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from data import cifar10, fetch
-from data.errors import run
-from data.files import write_bytes, write_csv
-from data.interrupt import STARTS_AGAIN
-from data.pictures import CLASSES, SIDE, SPLITS, Pictures
-from data.progress import track
-from data.sample import COLUMNS, FOLDER
+from data.common.cli import STARTS_AGAIN, run
+from data.common.files import write_bytes, write_csv
+from data.common.progress import track
+from data.datasets import cifar10, fetch
+from data.datasets.dataset import CLASSES, SIDE, SPLITS, Dataset
+from data.datasets.sample import COLUMNS, FOLDER
 
 PER_CLASS = {"train": 500, "test": 100}
 
 
-def choose(pictures: Pictures, per_class: int) -> Pictures:
-    """Return the first `per_class` pictures of each class, in order of their index."""
-    rows = [np.flatnonzero(pictures.labels == label)[:per_class] for label in range(len(CLASSES))]
-    return pictures.take(np.sort(np.concatenate(rows)))
+def choose(dataset: Dataset, per_class: int) -> Dataset:
+    """Return the first `per_class` images of each class, in order of their index."""
+    rows = [np.flatnonzero(dataset.labels == label)[:per_class] for label in range(len(CLASSES))]
+    return dataset.take(np.sort(np.concatenate(rows)))
 
 
 def to_sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Lay N x 3 x 32 x 32 pictures out in rows: height x width x 3; N is a multiple of columns."""
+    """Lay N x 3 x 32 x 32 images out in rows: height x width x 3; N is a multiple of columns."""
     tiles = images.reshape(-1, columns, 3, SIDE, SIDE)
     return tiles.transpose(0, 3, 1, 4, 2).reshape(-1, columns * SIDE, 3)
 
 
-def write(folder: Path, split: str, pictures: Pictures) -> None:
+def write(folder: Path, split: str, dataset: Dataset) -> None:
     """Write the ten sheets of a split."""
     for label, name in enumerate(track(CLASSES, f"{split} sheets", len(CLASSES), "classes")):
-        sheet = to_sheet(pictures.images[pictures.labels == label], COLUMNS[split])
+        sheet = to_sheet(dataset.images[dataset.labels == label], COLUMNS[split])
         png = io.BytesIO()
         Image.fromarray(sheet).save(png, "PNG", optimize=True)
         write_bytes(folder / f"{split}-{name}.png", png.getvalue())
@@ -52,12 +51,12 @@ def main() -> None:
     folder = fetch.batches()
     tables = []
     for split in SPLITS:
-        pictures = choose(cifar10.read(folder, split), PER_CLASS[split])
-        write(FOLDER, split, pictures)
-        tables.append(pictures.table(split))
+        dataset = choose(cifar10.read(folder, split), PER_CLASS[split])
+        write(FOLDER, split, dataset)
+        tables.append(dataset.table(split))
     write_csv(FOLDER / "index.csv", pd.concat(tables))
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
-    print(f"{FOLDER}: {sum(map(len, tables)):,} pictures, {size / 1e6:.1f} MB")
+    print(f"{FOLDER}: {sum(map(len, tables)):,} dataset, {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """params.yaml as frozen, typed values; what is unknown, missing or out of range is refused by name.
 
-    python -m data.params
-
-Stage `check`: reads the whole of params.yaml, every recipe in it, and writes data/checked.txt if it is well.
-DVC deletes a stage's outputs before it runs the stage, so a mistake has to show in one with nothing to lose.
+Defaults stand once, under `defaults`, as a YAML anchor that every recipe merges (`<<: *defaults`), so that a
+recipe says only what differs, and DVC still sees each recipe whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -16,18 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from data.errors import UserError, nearest, run
-from data.files import check_merged, write_text
+from data.common.errors import UserError, nearest
+from data.common.files import check_merged
 
 PARAMS = Path("params.yaml")
-CHECKED = Path("data/checked.txt")
 COMMENTS = "the comments in the file say what each parameter is."
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**32)]
+ROUNDING = 0.01  # shares are written with two digits
 MOST_RATE = 1e30  # far within float32
 Rate: TypeAlias = Annotated[float, Field(ge=0, le=MOST_RATE, allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Whole: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Group(BaseModel):
@@ -35,21 +35,21 @@ class _Group(BaseModel):
 
 
 class Annotate(_Group):
-    """Which pictures to label."""
+    """Which images to label."""
 
-    source: str = Field(min_length=1, description="data/sample, or a folder of pictures")
-    pictures: Count = Field(description="how many pictures, at least 1")
-    seed: Seed = Field(description="a whole number; another seed chooses other pictures")
+    source: str = Field(min_length=1, description="data/sample, or a folder of images")
+    images: Count = Field(description="how many images, at least 1")
+    seed: Seed = Field(description="a whole number; another seed chooses other images")
 
 
 class Prepare(_Group):
-    """Which pictures to train and test on."""
+    """Which images to train and test on."""
 
     source: Literal["sample", "cifar10"] = Field(description="sample or cifar10")
 
     @property
-    def train_pictures(self) -> int:
-        """How many pictures there are to train on."""
+    def train_images(self) -> int:
+        """How many images there are to train on."""
         return {"sample": 5_000, "cifar10": 50_000}[self.source]
 
 
@@ -57,11 +57,11 @@ class Prepare(_Group):
 Side: TypeAlias = Annotated[int, Field(ge=8, le=64, multiple_of=4)]
 
 
-class SmallEpochs(_Group):
-    """Some first epochs on smaller pictures than the later ones."""
+class SmallImages(_Group):
+    """A first part of the run on smaller images than the later ones."""
 
-    epochs: Count = Field(description="how many epochs")
-    size: Side = Field(description="the picture's side in pixels")
+    share: Whole = Field(gt=0, description="share of the run's epochs")
+    size: Side = Field(description="the image's side in pixels")
 
 
 class Train(_Group):
@@ -69,23 +69,23 @@ class Train(_Group):
 
     seed: Seed = Field(description="a whole number")
     depth: int = Field(ge=11, description="layers of ResNet v2, 9 n + 2: 56 is the published one")
-    epochs: Count = Field(description="how many times each picture is seen")
+    epochs: Count = Field(description="how many times each image is seen")
     max_steps: int = Field(ge=0, description="stop after so many steps; 0 for the whole schedule")
-    batch: Count = Field(description="pictures a step")
-    validation: int = Field(ge=0, description="how many pictures to hold out of train and watch each epoch")
-    watch_test: bool = Field(description="true to watch the test pictures instead, as the published run did")
+    batch: Count = Field(description="images a step")
+    validation: int = Field(ge=0, description="how many images to hold out of train and watch each epoch")
+    watch_test: bool = Field(description="true to watch the test images instead, as the published run did")
     size: Side = Field(
-        description="side in pixels at which pictures are shown, after progressive's epochs and in tests: "
+        description="side in pixels at which images are shown, after progressive's epochs and in tests: "
         "8 to 64, a multiple of 4"
     )
-    progressive: tuple[SmallEpochs, ...] = Field(
-        strict=False, description="a list of {epochs: N, size: PIXELS}, or []"
+    progressive: tuple[SmallImages, ...] = Field(
+        strict=False, description="a list of {share: OF THE RUN, size: PIXELS}, or []"
     )
     start_lr: Rate = Field(description="learning rate at the beginning of the cycle")
     max_lr: Rate = Field(description="learning rate at the peak")
     final_lr: Rate = Field(description="learning rate at the end of the cycle")
-    rise_epochs: Rate = Field(description="epochs from start_lr up to max_lr")
-    fall_epochs: Rate = Field(description="epochs from max_lr down to final_lr")
+    rise: Whole = Field(description="share of the run from start_lr up to max_lr")
+    fall: Whole = Field(description="share of the run from max_lr down to final_lr")
     lr_changes: Literal["step", "epoch"] = Field(
         description="step, or epoch: by epoch and for new gradients alone, as in Keras"
     )
@@ -97,25 +97,23 @@ class Train(_Group):
     )
     muon_lr: Rate = Field(description="a step of Muon at max_lr, as a share of the kernel's norm; 0 for SGD")
     label_smoothing: Share = Field(description="probability spread over all classes")
-    average_epochs: Rate = Field(description="last epochs whose weights are averaged; 0 for none")
     precision: Literal["float32", "bfloat16"] = Field(
         description="float32, or bfloat16 where the device has it"
     )
-    normalise: Literal["colour", "picture"] = Field(description="by colour, or the mean picture subtracted")
+    normalise: Literal["channel", "image"] = Field(description="by channel, or the mean image subtracted")
     compile: Literal["never", "gpu", "always"] = Field(
         description="torch.compile: never, on a gpu, or always"
     )
     devices: Literal["auto"] | Count = Field(
         description="auto (every GPU, or one CPU), or how many processes"
     )
-    sync_bn: bool = Field(description="true to share batch norm's statistics among GPUs")
     bn_momentum: float = Field(gt=0, le=1, description="weight of the newest batch in the running statistics")
     flip: Literal["none", "random", "alternating"] = Field(description="none, random or alternating")
     shift: float = Field(ge=0, le=16, description="largest shift, in pixels of the 32")
     shift_by: Literal["pixel", "subpixel"] = Field(description="pixel or subpixel")
     shift_fill: Literal["edge", "reflect"] = Field(description="edge or reflect")
     colour_jitter: Share = Field(
-        description="how much saturation, contrast and brightness of a picture vary; 0 for none"
+        description="how much saturation, contrast and brightness of an image vary; 0 for none"
     )
     cutout: int = Field(
         ge=0, le=32, description="side of the square that is blanked, in pixels of the 32; 0 for none"
@@ -123,20 +121,15 @@ class Train(_Group):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Train:
+        cycle, small = self.rise + self.fall, sum(part.share for part in self.progressive)
         problems = {
             f"depth is {self.depth}; expected 9 n + 2, as 11, 20, 29, 38, 47, 56, 110": (self.depth - 2) % 9,
-            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected at most "
-            f"{self.epochs}, as epochs says": self.rise_epochs + self.fall_epochs > self.epochs,
-            f"rise_epochs + fall_epochs is {self.rise_epochs + self.fall_epochs:g}; expected "
-            f"{self.epochs}, as epochs says, where final_lr is 0: nothing is learned after the fall": (
-                # But for rounding: a hundredth of a run is no waste.
-                not self.final_lr and self.rise_epochs + self.fall_epochs < 0.99 * self.epochs
+            f"rise + fall is {cycle:g}; expected at most 1, the whole run": cycle > 1 + ROUNDING,
+            f"rise + fall is {cycle:g}; expected 1 where final_lr is 0: nothing is learned after the fall": (
+                not self.final_lr and cycle < 1 - ROUNDING
             ),
-            f"average_epochs is {self.average_epochs:g}; expected at most {self.epochs}, as epochs says": (
-                self.average_epochs > self.epochs
-            ),
-            f"progressive has {self.small_epochs} epochs; expected at most {self.epochs}, as epochs says": (
-                self.small_epochs > self.epochs
+            f"the shares of progressive add up to {small:g}; expected at most 1, the whole run": (
+                small > 1 + ROUNDING
             ),
             f"progressive goes up to size {max(self.sizes)}; expected at most {self.size}, as size says": (
                 max(self.sizes) > self.size
@@ -161,17 +154,21 @@ class Train(_Group):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sides of the pictures in the parts of the run, in pixels."""
+        """The sides of the images in the parts of the run, in pixels."""
         return (*(part.size for part in self.progressive), self.size)
 
     @property
-    def small_epochs(self) -> int:
-        """How many epochs come before those at `size`."""
-        return sum(part.epochs for part in self.progressive)
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """The run as pairs of the epoch that a part ends before, and the side of its images in pixels.
+
+        Shares are rounded to whole epochs where a part ends.
+        """
+        ends = [round(share * self.epochs) for share in accumulate(part.share for part in self.progressive)]
+        return tuple(zip((*ends, self.epochs), self.sizes, strict=True))
 
 
 class Recipe(_Group):
-    """A named way to train, with the pictures it takes."""
+    """A named way to train, with the images it takes."""
 
     prepare: Prepare
     train: Train
@@ -182,14 +179,15 @@ class Params(_Group):
 
     recipe: str = Field(description="the name of one of the recipes")
     annotate: Annotate
+    defaults: Train
     recipes: dict[str, Recipe]
 
     @model_validator(mode="after")
-    def _there_are_enough_pictures(self) -> Params:
+    def _there_are_enough_images(self) -> Params:
         """DVC deletes a stage's outputs before it runs the stage: what training would refuse goes first."""
         for name, recipe in self.recipes.items():
-            train, there = recipe.train, recipe.prepare.train_pictures
-            source = f"the {there:,} train pictures of {recipe.prepare.source}"
+            train, there = recipe.train, recipe.prepare.train_images
+            source = f"the {there:,} train images of {recipe.prepare.source}"
             if train.validation >= there:
                 raise ValueError(
                     f"recipes.{name}.train.validation is {train.validation}; expected fewer than {source}"
@@ -207,16 +205,16 @@ class Params(_Group):
         return self.recipes[self.recipe]
 
     def named(self, recipe: str) -> Train:
-        """Return the training of any recipe that takes the pictures of the chosen one; "" is the chosen one.
+        """Return the training of any recipe that takes the images of the chosen one; "" is the chosen one.
 
-        Raises `UserError` if there is no such recipe, or if it takes other pictures.
+        Raises `UserError` if there is no such recipe, or if it takes other images.
         """
         if (recipe or self.recipe) not in self.recipes:
             raise UserError(f"--recipe {recipe}: not one of the recipes", nearest(recipe, self.recipes))
         found = self.recipes[recipe or self.recipe]
         if found.prepare != self.chosen.prepare:
             raise UserError(
-                f"--recipe {recipe} takes the pictures of {found.prepare.source}; "
+                f"--recipe {recipe} takes the images of {found.prepare.source}; "
                 f"recipe {self.recipe} prepares those of {self.chosen.prepare.source}",
                 f'set "recipe: {recipe}" in {PARAMS}, then "dvc repro prepare".',
             )
@@ -227,7 +225,7 @@ GROUPS: dict[str, type[BaseModel]] = {
     "annotate": Annotate,
     "prepare": Prepare,
     "train": Train,
-    "progressive": SmallEpochs,
+    "progressive": SmallImages,
 }
 
 
@@ -334,17 +332,3 @@ def _group(place: tuple[int | str, ...]) -> type[BaseModel]:
     named = [GROUPS[part] for part in place[:-1] if isinstance(part, str) and part in GROUPS]
     outer = Recipe if len(place) > 2 else Params
     return named[-1] if named else outer
-
-
-def main() -> None:
-    """Check params.yaml, every recipe in it."""
-    params = load()
-    if not Path(params.annotate.source).is_dir():  # which the network does without
-        print(f"note: annotate.source is {params.annotate.source}, and there is no such folder to label from")
-    # The same whatever the parameters are: what comes after depends on those that it uses, not on all.
-    write_text(CHECKED, f"{PARAMS} is well\n")
-    print(f"{PARAMS}: recipe {params.recipe}; all {len(params.recipes)} recipes are well")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,4 +1,4 @@
-"""What tests of several rooms need: a small workspace with real pictures, the full CIFAR-10."""
+"""What tests of several rooms need: a small workspace with real images, the full CIFAR-10."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
-from data import embed, pictures, sample
+from data import embed
+from data.datasets import dataset, sample
 from tests import clones
 from tests.tiny import ROOT, TINY, write_params
 
@@ -49,8 +50,8 @@ def full_cifar10() -> Path:
 
 
 @pytest.fixture(scope="session")
-def few() -> pictures.Pictures:
-    """Return 80 real pictures, eight of each class."""
+def few() -> dataset.Dataset:
+    """Return 80 real images, eight of each class."""
     return embed.choose(sample.read("train", ROOT / "data/sample"), 8)
 
 
@@ -74,12 +75,12 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, few: pictures.Pictures, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, few: dataset.Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder, the current one, in which the training of seconds can run."""
     write_params(tmp_path, **TINY)
-    for split in pictures.SPLITS:
-        few.save(tmp_path / f"data/cifar10/{split}.safetensors", "sample")
-    few.table("test").to_csv(tmp_path / "data/cifar10/index.csv", index=False)
+    for split in dataset.SPLITS:
+        few.save(tmp_path / f"data/out/dataset/{split}.safetensors", "sample")
+    few.table("test").to_csv(tmp_path / "data/out/dataset/index.csv", index=False)
     (tmp_path / "train").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""Picture files that are not as they should be."""
+"""Image files that are not as they should be."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def stages() -> str:
         inputs = [f"`{dep}`" for dep in stage["deps"] if not dep.endswith(".py")]
         inputs += [f"params `{param}`" for param in stage.get("params", [])]
         if name == "export":  # whose dependency is one that keeps it from being run
-            inputs = ["`annotate/tasks.json`", "Label Studio"]
+            inputs = ["`annotate/project/tasks.json`", "Label Studio"]
         outputs = [next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"]]
         outputs += [next(iter(metric)) for metric in stage.get("metrics", [])]
         written = ", ".join(f"`{out}`" for out in outputs)

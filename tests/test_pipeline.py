@@ -18,10 +18,12 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from data import embed, errors, sample
+from data import embed
+from data.common import cli
+from data.datasets import sample
 from tests.clones import commit, dvc, environment, ran
 from tests.tiny import BRIEF, ROOT, TINY, untrained, write_params
-from train import checkpoint, model
+from train.core import checkpoint, model
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -85,20 +87,20 @@ def test_fetching_labels_depends_on_nothing_that_changes() -> None:
 
 
 def test_new_tasks_are_no_reason_to_ask_a_server(clone: Path) -> None:
-    labels = (clone / "annotate/export.json").read_bytes()
+    labels = (clone / "annotate/project/export.json").read_bytes()
     (clone / ".env").write_text("LABEL_STUDIO_URL=http://127.0.0.1:9\nLABEL_STUDIO_API_KEY=none\n")
     path = clone / "params.yaml"
-    path.write_text(path.read_text().replace("pictures: 100", "pictures: 120"))
+    path.write_text(path.read_text().replace("images: 100", "images: 120"))
     said = dvc(clone, "repro", "labels")
     assert ran(said) == ["check", "sample", "labels"]
-    assert "of 120 pictures labelled" in said
-    assert (clone / "annotate/export.json").read_bytes() == labels
+    assert "of 120 images labelled" in said
+    assert (clone / "annotate/project/export.json").read_bytes() == labels
     assert "cannot fetch the labels" in dvc(clone, "repro", "-fs", "export", code=255)
-    assert (clone / "annotate/export.json").read_bytes() == labels
+    assert (clone / "annotate/project/export.json").read_bytes() == labels
 
 
 def test_labels_can_be_fetched_before_anything_else_was_run(clone: Path) -> None:
-    assert "keeping annotate/export.json: 100 of 100" in dvc(clone, "repro", "-fs", "export")
+    assert "keeping annotate/project/export.json: 100 of 100" in dvc(clone, "repro", "-fs", "export")
     assert subprocess.check_output(["git", "status", "--porcelain"], cwd=clone, text=True) == ""
 
 
@@ -131,8 +133,8 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     # The labels themselves are in git.
     assert ran(said) == ["check", "sample", "labels", "prepare", "train", "evaluate"]
     assert "labelled  " in said
-    assert "next      open train/report/index.html" in said
-    assert (clone / "train/model.safetensors").exists()
+    assert "next      open train/out/report/index.html" in said
+    assert (clone / "train/out/model.safetensors").exists()
     assert subprocess.check_output(["git", "status", "--porcelain", "annotate"], cwd=clone, text=True) == ""
 
     shown = json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"]
@@ -153,7 +155,7 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     assert "hint: did you mean max_lr?" in wrong
     assert ran(wrong) == ["check"]
     assert json.loads(dvc(clone, "metrics", "show", "--json"))[""]["data"] == shown
-    assert (clone / "train/model.safetensors").exists()
+    assert (clone / "train/out/model.safetensors").exists()
     write_params(clone, **BRIEF)
     assert ran(dvc(clone, "repro")) == []
 
@@ -164,7 +166,7 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     commit(clone)
     write_params(clone, **BRIEF | {"seed": 2})
     dvc(clone, "repro", "train")
-    for path in ("train/plots/curves.csv", "annotate/export.json", "annotate/images/new.png"):
+    for path in ("train/out/plots/curves.csv", "annotate/project/export.json", "annotate/out/images/new.png"):
         (clone / path).write_text("what a stopped run, a fetch and `annotate next` leave\n")
     (back,) = re.findall("`(git checkout HEAD [^`]*)`", (ROOT / "README.md").read_text())[:1]
     subprocess.run(["bash", "-c", back], cwd=clone, env=environment(), check=True)
@@ -176,7 +178,7 @@ def test_the_whole_pipeline_in_a_fresh_clone(clone: Path) -> None:
     ("old", "new", "error", "hint"),
     [
         ("max_lr:", "max_lrr:", "recipes.quick.train.max_lrr is not a parameter", "did you mean max_lr?"),
-        ("batch: 64", "", "recipes.quick.train.batch is missing", "add it: pictures a step."),
+        ("batch: 64", "", "recipes.quick.train.batch is missing", "add it: images a step."),
         ("seed: 1", "seed: one", "recipes.quick.train.seed is 'one'", "a whole number"),
         ("recipe: quick", "recipe: quik", "recipe is 'quik'", "did you mean quick?"),
     ],
@@ -195,11 +197,11 @@ def test_a_mistake_in_params_ends_the_run_before_any_work(
 
 
 CUT = {  # a stage, something deep in its work, and what it writes
-    "annotate.sample": ("data.sample.read", "annotate/tasks.json"),
-    "annotate.export": ("annotate.export.unlabelled", "annotate/export.json"),
-    "annotate.labels": ("annotate.labels.judge", "annotate/labels"),
-    "data.prepare": ("data.pictures.Pictures.save", "data/cifar10"),
-    "train.evaluate": ("train.figures.confusion", "train/report"),
+    "annotate.sample": ("data.datasets.sample.read", "annotate/project/tasks.json"),
+    "annotate.export": ("annotate.export.unlabelled", "annotate/project/export.json"),
+    "annotate.labels": ("annotate.labels.judge", "annotate/out/labels"),
+    "data.prepare": ("data.datasets.dataset.Dataset.save", "data/out/dataset"),
+    "train.evaluate": ("train.page.figures.confusion", "train/out/report"),
 }
 
 
@@ -217,7 +219,7 @@ def test_ctrl_c_leaves_nothing_half_written(
 
     monkeypatch.setattr(work, interrupted)
     with pytest.raises(SystemExit) as ended:
-        errors.run(importlib.import_module(stage).main)
+        cli.run(importlib.import_module(stage).main)
     assert ended.value.code == 130
     assert (
         capsys.readouterr().err
@@ -229,20 +231,26 @@ def test_ctrl_c_leaves_nothing_half_written(
 
 def prepared(folder: Path, out: str) -> None:
     """Fill a folder with what the stages read, as far as the repository has it, without one output."""
-    for name in ("annotate", "data/sample", "params.yaml", "train/metrics.json", "train/published.csv"):
+    for name in (
+        "annotate",
+        "data/sample",
+        "params.yaml",
+        "train/metrics.json",
+        "train/reference/published.csv",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
     few = embed.choose(sample.read("test", ROOT / "data/sample"), 2)
-    few.save(folder / "data/cifar10/test.safetensors", "sample")
-    few.table("test").to_csv(folder / "data/cifar10/index.csv", index=False)
-    model.write(untrained(), folder / "train/model.safetensors")
-    (folder / "train/plots").mkdir()
-    shutil.copy(ROOT / "train/reference/fast/curves.csv", folder / "train/plots/curves.csv")
-    (folder / "annotate/images").mkdir(exist_ok=True)
-    Image.new("RGB", (32, 32)).save(folder / "annotate/images/test-00000.png")
-    (folder / "annotate/labels").mkdir(exist_ok=True)
-    (folder / "annotate/labels/labels.csv").write_text("picture,agreed\n")
+    few.save(folder / "data/out/dataset/test.safetensors", "sample")
+    few.table("test").to_csv(folder / "data/out/dataset/index.csv", index=False)
+    model.write(untrained(), folder / "train/out/model.safetensors")
+    (folder / "train/out/plots").mkdir()
+    shutil.copy(ROOT / "train/reference/fast/curves.csv", folder / "train/out/plots/curves.csv")
+    (folder / "annotate/out/images").mkdir(exist_ok=True)
+    Image.new("RGB", (32, 32)).save(folder / "annotate/out/images/test-00000.png")
+    (folder / "annotate/out/labels").mkdir(exist_ok=True)
+    (folder / "annotate/out/labels/labels.csv").write_text("image,agreed\n")
     if (folder / out).is_dir():
         shutil.rmtree(folder / out)
     else:

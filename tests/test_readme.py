@@ -52,7 +52,7 @@ def test_nothing_is_left_to_be_filled_in() -> None:
     assert not re.findall(r"@[A-Z_]+@|TODO|TBD", TEXT)
 
 
-def test_links_and_pictures_lead_somewhere() -> None:
+def test_links_and_images_lead_somewhere() -> None:
     anchors = {
         re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-")
         for head in re.findall(r"^#+ (.*)$", TEXT, re.M)
@@ -116,7 +116,7 @@ def test_the_commands_work_as_they_are_typed(clone: Path) -> None:
             assert "train/test.json" in done.stdout  # the committed run is that of another training
             clones.commit(clone)
         if command == "python -m train.compare":
-            assert "right on the same pictures as HEAD, no difference" in done.stdout
+            assert "right on the same images as HEAD, no difference" in done.stdout
             assert re.search(
                 r"^  run .* 95% interval .* epochs' worth *$", done.stdout, re.M
             )  # a pipe cuts no row
@@ -124,10 +124,10 @@ def test_the_commands_work_as_they_are_typed(clone: Path) -> None:
             assert "[shallow]" in done.stdout
             assert "by_class" not in done.stdout
             assert not re.search("[0-9a-f]{32}", done.stdout)  # checksums of files
-    for written in ("photos.csv", "p.csv", "train/compare/compare.png", "train/trials/trials.csv"):
+    for written in ("photos.csv", "p.csv", "train/out/compare/compare.png", "train/out/trials/trials.csv"):
         assert (clone / written).exists(), written
     changed = subprocess.check_output(["git", "status", "--porcelain"], cwd=clone, text=True)
-    assert "train/compare" not in changed
+    assert "train/out/compare" not in changed
     clones.commit(clone)
     said = subprocess.check_output(["make", "runs"], cwd=clone, env=clones.environment(), text=True)
     assert "no experiments on this commit: dvc exp run " in said

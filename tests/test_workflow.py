@@ -55,7 +55,7 @@ def test_the_pythons_are_the_ends_of_what_is_supported() -> None:
 
 def test_the_caches_are_keyed_by_files_that_exist() -> None:
     named = re.findall(r"hashFiles\('([^']+)'\)", TEXT)
-    assert named == ["annotate/label-studio.txt"]
+    assert named == ["annotate/server/label-studio.txt"]
     assert all((ROOT / name).exists() for name in named)
     # An environment breaks with another patch release of its Python.
     keys = [step["with"]["key"] for step in STEPS if "key" in step.get("with", {})]
@@ -103,14 +103,14 @@ def test_the_steps_of_a_pull_request_write_its_summary(merged: Path) -> None:
     assert "workspace: seed 2 (was 1)" in said
     assert re.search(r"workspace: .* \(p [=<] [\d.]+\)", said)
     assert said.count("```") == 2
-    assert "train/compare/compare.png" in said
+    assert "train/out/compare/compare.png" in said
 
-    table = pd.read_csv(merged / "train/compare/compare.csv")
-    assert list(table["pictures"]) == [1000, 1000]
+    table = pd.read_csv(merged / "train/out/compare/compare.csv")
+    assert list(table["images"]) == [1000, 1000]
     assert np.isclose(table["difference"][1], table["accuracy"][1] - table["accuracy"][0])
     assert make(merged, "runs").startswith("no experiments on this commit: dvc exp run --name ")
 
     commit(merged)
     said = make(merged, "summary")
     assert "No metric differs." in said
-    assert "right on the same pictures as HEAD, no difference" in said
+    assert "right on the same images as HEAD, no difference" in said

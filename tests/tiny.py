@@ -15,25 +15,25 @@ from ruamel.yaml import YAML
 from torch import Tensor
 
 from data import params
-from data.pictures import Pictures
-from train.augment import Normalise
-from train.model import MODEL, Model
-from train.resnet import ResNet
+from data.datasets.dataset import Dataset
+from train.core.augment import Normalise
+from train.core.model import MODEL, Model
+from train.core.network import ResNet
 
 ROOT = Path(__file__).parents[1]
 
 # Runs `python -m MODULE ARGUMENTS` in a workspace: the fixture `stage`.
 Stage = Callable[..., subprocess.CompletedProcess[str]]
 
-# A training of seconds: the smallest network of the family, small pictures, 20 steps of 16 pictures.
+# A training of seconds: the smallest network of the family, small images, 20 steps of 16 images.
 TINY = {
     "depth": 11,
     "epochs": 5,
     "batch": 16,
     "validation": 16,
-    "progressive": [{"epochs": 5, "size": 8}],
-    "rise_epochs": 1.0,
-    "fall_epochs": 4.0,
+    "progressive": [{"share": 1.0, "size": 8}],
+    "rise": 0.2,
+    "fall": 0.8,
     "max_lr": 0.1,
 }
 
@@ -56,15 +56,15 @@ def tiny(**changes: object) -> params.Train:
     return params.Train.model_validate(train.model_dump() | TINY | changes)
 
 
-def as_tensors(pictures: Pictures) -> tuple[Tensor, Tensor]:
+def as_tensors(dataset: Dataset) -> tuple[Tensor, Tensor]:
     """Return images, N x 32 x 32 x 3, and labels, N, as a trainer takes them."""
-    images = torch.from_numpy(pictures.images).permute(0, 2, 3, 1).contiguous()
-    return images, torch.from_numpy(pictures.labels).long()
+    images = torch.from_numpy(dataset.images).permute(0, 2, 3, 1).contiguous()
+    return images, torch.from_numpy(dataset.labels).long()
 
 
 def untrained(depth: int = 11) -> Model:
     """Return a network as it is before its first step."""
-    return Model(ResNet(depth), Normalise.of("colour", torch.empty(0)))
+    return Model(ResNet(depth), Normalise.of("channel", torch.empty(0)))
 
 
 def start(

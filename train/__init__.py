@@ -1,5 +1,5 @@
 """4B: ResNet v2 on CIFAR-10 with super-convergence, and what the trained network can do."""
 
-from data import interrupt
+from data.common import cli
 
-interrupt.install()
+cli.install()

@@ -3,9 +3,9 @@
     python -m train.fit
     torchrun --nproc-per-node 2 -m train.fit
 
-Reads params.yaml (recipes.<recipe>.train) and data/cifar10/; writes train/model.safetensors, train/plots/
-(curves.csv, a row each epoch as soon as it is over), train/metrics.json and train/timing.csv. Stopped at any
-moment, it goes on from train/checkpoints/ when it is started again.
+Reads params.yaml (recipes.<recipe>.train) and data/out/dataset/; writes train/out/model.safetensors, train/out/plots/
+(curves.csv, a row each epoch as soon as it is over), train/metrics.json and train/out/timing.csv. Stopped at any
+moment, it goes on from train/out/checkpoints/ when it is started again.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from data import params
-from data.errors import UserError, run
-from data.files import disk_errors, write_json
+from data.common.cli import run
+from data.common.errors import UserError
+from data.common.files import disk_errors, write_json
+from data.datasets.dataset import PREPARED, check_source
 from data.params import Params, Train
-from data.pictures import PREPARED, check_source
-from train import checkpoint, model
-from train.checkpoint import Fingerprint
-from train.device import describe, in_bfloat16, keep_large_blocks, on_device
-from train.distributed import World, joined, launch
-from train.epochs import Row, Run, write_curves
-from train.loop import Trainer
-from train.stopping import stoppable
+from train.core import checkpoint, model
+from train.core.checkpoint import Fingerprint
+from train.core.device import describe, in_bfloat16, keep_large_blocks, on_device
+from train.core.distributed import World, joined, launch
+from train.core.stopping import stoppable
+from train.core.trainer import Trainer
+from train.core.training import Row, Training, write_curves
 
 METRICS = Path("train/metrics.json")
 
@@ -77,7 +78,7 @@ def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
 def fit(chosen: Params, world: World) -> None:
     """Train the chosen recipe's network, as one of the processes that do.
 
-    Raises `UserError` for another number of processes than the recipe's, for pictures that are missing or do
+    Raises `UserError` for another number of processes than the recipe's, for images that are missing or do
     not fit it, and for a run that no number is left of.
     """
     recipe = chosen.chosen.train
@@ -91,7 +92,7 @@ def fit(chosen: Params, world: World) -> None:
     trainer = Trainer(recipe, images, labels, world)
     with locked(world):
         fingerprint = Fingerprint.of(recipe, PREPARED / "train.safetensors", world.device)
-        what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} pictures"
+        what = f"ResNet-{recipe.depth} v2, recipe {chosen.recipe}, {len(images):,} images"
         where = describe(world.device) + (f", {world.size} processes" if world.size > 1 else "")
         print(f"{what}, {where}, {precision(recipe, world.device)}", flush=True)
         if trainer.total < trainer.schedule.total:
@@ -99,7 +100,7 @@ def fit(chosen: Params, world: World) -> None:
                 f"a trial: the first {trainer.total:,} of {trainer.schedule.total:,} steps (max_steps)",
                 flush=True,
             )
-        training = Run(trainer, watched, fingerprint)
+        training = Training(trainer, watched, fingerprint)
         with stoppable(patient=world.size > 1) as stop:
             training.to_the_end(stop)
         if world.first:

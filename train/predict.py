@@ -1,14 +1,14 @@
-"""What the trained network says of pictures: files, folders, patterns, or regions of them.
+"""What the trained network says of images: files, folders, patterns, or regions of them.
 
     python -m train.predict PATH... [--top 3] [--format csv | json] [--output FILE]
-    python -m train.predict [PATH...] --boxes annotate/labels/boxes.csv
+    python -m train.predict [PATH...] --boxes annotate/out/labels/boxes.csv
 
-A PATH is a picture of any format and size, a folder, a pattern in quotes, or - for a list of names on
-standard input; how it becomes 32 x 32 pixels stands in train/reading.py. Reads train/model.safetensors.
+A PATH is an image of any format and size, a folder, a pattern in quotes, or - for a list of names on
+standard input; how it becomes 32 x 32 pixels stands in train/reading.py. Reads train/out/model.safetensors.
 Writes to standard output, or to a file that is there whole or not at all. What cannot be used is named on
 standard error and counted, all the rest is done, and the exit code is 1.
 
-Columns: picture; with --boxes also box (its row in the table, from 1 on) and what the table says of it;
+Columns: image; with --boxes also box (its row in the table, from 1 on) and what the table says of it;
 predicted and confidence (0 to 1); with --top K also predicted_2, confidence_2 and so on; with --probabilities
 one for each class. From Python: `predict`.
 """
@@ -28,21 +28,22 @@ import pandas as pd
 import typer
 from PIL import Image
 
-from data import decode
-from data.errors import UserError, run
-from data.files import atomic, disk_errors
-from data.folders import Problem, shown
-from data.interrupt import STARTS_AGAIN
-from data.pictures import CLASSES
-from data.progress import progress
-from train import listing, looking, model, regions, sources
-from train.device import choose_device, keep_large_blocks
-from train.listing import Format
-from train.looking import Form, Predictions
-from train.model import MODEL, Model
-from train.regions import Region, Remark
+from data.common.cli import STARTS_AGAIN, run
+from data.common.errors import UserError
+from data.common.files import atomic, disk_errors
+from data.common.progress import progress
+from data.datasets.dataset import CLASSES
+from data.images import decode
+from data.images.walk import Skipped, shown
+from train.core import model
+from train.core.device import choose_device, keep_large_blocks
+from train.core.model import MODEL, Model
+from train.prediction import batches, regions, sources, writers
+from train.prediction.batches import Form, Predictions
+from train.prediction.regions import BoxRow, Remark
+from train.prediction.writers import Format
 
-IMAGES = "annotate/images"  # where annotate/labels/boxes.csv was drawn
+IMAGES = "annotate/out/images"  # where annotate/out/labels/boxes.csv was drawn
 NAMED = 3  # in the last message
 ESCAPED = "backslashreplace"  # what becomes of the bytes of a name that are no text
 
@@ -55,16 +56,16 @@ def predict(
     boxes: Path | None = None,
     network: Model | None = None,
 ) -> Predictions:
-    """Classify pictures, or with `boxes` the regions of them in such a table.
+    """Classify images, or with `boxes` the regions of them in such a table.
 
     `paths` are files, folders and patterns. The table has the columns that the module's description gives.
-    What cannot be used is in `problems`; of a table of boxes, where single pictures are given, the boxes of
-    others are counted in `notes`. `network` is train/model.safetensors if it is not given. Raises
+    What cannot be used is in `problems`; of a table of boxes, where single images are given, the boxes of
+    others are counted in `notes`. `network` is train/out/model.safetensors if it is not given. Raises
     `UserError` if there is no model or no table of boxes, `ValueError` if `top` is not 1 to 10.
 
-    >>> found = predict("annotate/images", top=2)
+    >>> found = predict("annotate/out/images", top=2)
     >>> list(found.table)
-    ['picture', 'predicted', 'confidence', 'predicted_2', 'confidence_2']
+    ['image', 'predicted', 'confidence', 'predicted_2', 'confidence_2']
     >>> found.problems
     ()
     """
@@ -85,15 +86,15 @@ class Asked:
     """What somebody wants to know about: names, the boxes drawn, what "-" stands for, where answers go."""
 
     given: Sequence[str]
-    drawn: Sequence[Region] | None
+    drawn: Sequence[BoxRow] | None
     on_list: Sequence[str] = ()
     output: Path | None = None
 
-    def each(self) -> Iterator[looking.File | Problem | Remark]:
+    def each(self) -> Iterator[batches.File | Skipped | Remark]:
         """Yield what this leads to."""
-        # Single pictures are a choice among those that have boxes; a folder is to hold them all.
+        # Single images are a choice among those that have boxes; a folder is to hold them all.
         some = all(one == sources.LIST or sources.is_file(one) for one in self.given)
-        return looking.about(self.given, self.drawn, self.on_list, self.output, some=some)
+        return batches.about(self.given, self.drawn, self.on_list, self.output, some=some)
 
     def answers(
         self,
@@ -103,8 +104,8 @@ class Asked:
         advance: Callable[[int], None] = lambda files: None,
     ) -> Generator[Predictions, None, None]:
         """Yield what the network says, batch by batch."""
-        form = Form(looking.known(self.drawn), top, probabilities)
-        return looking.batches(self.each(), network, form, advance)
+        form = Form(batches.known(self.drawn), top, probabilities)
+        return batches.batches(self.each(), network, form, advance)
 
 
 @contextmanager
@@ -130,16 +131,16 @@ def names_on_list(given: Sequence[str]) -> list[str]:
     return sources.listed(sys.stdin.buffer)
 
 
-def spare_pictures(output: Path, names: Iterable[str]) -> None:
-    """Raise `UserError` if writing would replace a picture, or what was given as one."""
+def spare_images(output: Path, names: Iterable[str]) -> None:
+    """Raise `UserError` if writing would replace an image, or what was given as one."""
     with disk_errors(output):
         there = output.is_file()
-    if there and (is_picture(output) or any(sources.same(name, output) for name in names)):
-        raise UserError(f"{output}: is a picture; the answers would replace it", "name another file.")
+    if there and (is_image(output) or any(sources.same(name, output) for name in names)):
+        raise UserError(f"{output}: is an image; the answers would replace it", "name another file.")
 
 
-def is_picture(path: Path) -> bool:
-    """Say whether a file looks like a picture, of whatever size, without decoding it."""
+def is_image(path: Path) -> bool:
+    """Say whether a file looks like an image, of whatever size, without decoding it."""
     with decode.decoding():
         try:
             with Image.open(path):
@@ -183,14 +184,14 @@ class Tally:
 def main(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH", help="pictures, folders, 'patterns', or - for a list"),
+        typer.Argument(metavar="PATH", help="images, folders, 'patterns', or - for a list"),
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=len(CLASSES), help="how many classes of each")] = 1,
     how: Annotated[
         Format | None, typer.Option("--format", help="a table is the default on a terminal, else csv")
     ] = None,
     boxes: Annotated[
-        Path | None, typer.Option(help="classify the regions in this table, as annotate/labels/boxes.csv")
+        Path | None, typer.Option(help="classify the regions in this table, as annotate/out/labels/boxes.csv")
     ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="add a column for each class")
@@ -200,29 +201,29 @@ def main(
     ] = None,
     weights: Annotated[Path, typer.Option("--model", help="another network")] = MODEL,
 ) -> None:
-    """Say which class pictures, or regions of them, are of."""
+    """Say which class images, or regions of them, are of."""
     given = paths or ([IMAGES] if boxes else [])
     if not given:
-        raise typer.BadParameter("give pictures, folders, patterns, or - for a list on standard input")
+        raise typer.BadParameter("give images, folders, patterns, or - for a list on standard input")
     for_people = sys.stdout is not None and sys.stdout.isatty() and not output and not probabilities
     how = how or (Format.table if for_people else Format.csv)
     if probabilities and (how is Format.table or top > 1):
         raise typer.BadParameter("--probabilities goes with --format csv or json, and without --top")
     on_list = names_on_list(given)
     if output:
-        spare_pictures(output, [*given, *on_list])
+        spare_images(output, [*given, *on_list])
     keep_large_blocks()
     network = model.load(choose_device(), weights)
     asked, tally = Asked(given, regions.read(boxes) if boxes else None, on_list, output), Tally()
     with (
-        progress("predicting", sum(1 for _ in asked.each()), "pictures", stderr=True) as task,
+        progress("predicting", sum(1 for _ in asked.each()), "images", stderr=True) as task,
         opened(output) as out,  # after the bar, which on a terminal keeps what is printed out of its line
         closing(asked.answers(network, top, probabilities, task.advance)) as parts,
     ):
-        for piece in listing.write(tally.follow(parts), how, shutil.get_terminal_size().columns):
+        for piece in writers.write(tally.follow(parts), how, shutil.get_terminal_size().columns):
             out.write(piece)
             out.flush()
-    what = "boxes" if boxes else "pictures"
+    what = "boxes" if boxes else "images"
     if output:
         print(f"{output}: {tally.answers:,} {what}")
     tally.end(what)

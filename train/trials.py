@@ -3,10 +3,10 @@
     python -m train.trials --recipe fast --seeds 5
     python -m train.trials --recipe fast --seeds 1 --set validation=5000 --set max_lr=1.0
 
-Reads params.yaml and data/cifar10/, which `dvc repro prepare` makes. Writes train/trials/trials.csv, a row
-for each run as soon as it is over, and train/trials/<run>/curves.csv. Runs that are there already are not
-repeated, and one that was stopped goes on. A recipe is tuned on pictures held out of train, as by
-`--set validation=5000`; with none, the test pictures are shown to the network after its last epoch.
+Reads params.yaml and data/out/dataset/, which `dvc repro prepare` makes. Writes train/out/trials/trials.csv, a row
+for each run as soon as it is over, and train/out/trials/<run>/curves.csv. Runs that are there already are not
+repeated, and one that was stopped goes on. A recipe is tuned on images held out of train, as by
+`--set validation=5000`; with none, the test images are shown to the network after its last epoch.
 One process, on the first device.
 """
 
@@ -22,20 +22,21 @@ import typer
 from scipy import stats
 
 from data import params
-from data.errors import UserError, run
-from data.files import write_csv
+from data.common.cli import run
+from data.common.errors import UserError
+from data.common.files import write_csv
+from data.datasets.dataset import PREPARED, check_source
 from data.params import Train
-from data.pictures import PREPARED, check_source
-from train import checkpoint
-from train.checkpoint import Fingerprint
-from train.device import choose_device, describe, keep_large_blocks, on_device
-from train.epochs import Run
+from train.core import checkpoint
+from train.core.checkpoint import Fingerprint
+from train.core.device import choose_device, describe, keep_large_blocks, on_device
+from train.core.inference import logits, score
+from train.core.stopping import stoppable
+from train.core.trainer import Trainer
+from train.core.training import Training
 from train.fit import only_training, split
-from train.inference import logits, score
-from train.loop import Trainer
-from train.stopping import stoppable
 
-FOLDER = Path("train/trials")
+FOLDER = Path("train/out/trials")
 TABLE = FOLDER / "trials.csv"
 
 
@@ -58,20 +59,20 @@ def finished() -> list[dict[str, Any]]:
         table = pd.read_csv(TABLE, dtype={"run": str, "accuracy": float}, keep_default_na=False)
     except ValueError as error:
         raise UserError(f"{TABLE}: not a table of trials ({error})", "move it away to begin anew.") from None
-    if not {"run", "accuracy", "pictures", "shown"} <= set(table):
+    if not {"run", "accuracy", "images", "shown"} <= set(table):
         raise UserError(f"{TABLE}: not a table of trials", "move it away to begin anew.")
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def result(trainer: Trainer, watched: tuple[torch.Tensor, torch.Tensor]) -> dict[str, object]:
-    """Return how well the last epoch's network knows the pictures that it was not trained on."""
+    """Return how well the last epoch's network knows the images that it was not trained on."""
     shown, (images, labels) = "validation", watched
     if trainer.params.watch_test or not len(images):
         shown, (images, labels) = "test", on_device(PREPARED / "test.safetensors", trainer.device)
     found = score(logits(trainer.model, images, "testing"), labels)
     return {
         "shown": shown,
-        "pictures": len(images),
+        "images": len(images),
         "accuracy": round(found.accuracy, 4),
         "loss": round(found.loss, 4),
     }
@@ -89,7 +90,7 @@ def interval_of_mean(results: pd.Series[float]) -> tuple[float, float]:
 def summary(rows: list[dict[str, Any]]) -> str:
     """Return mean, standard deviation and, of two runs or more, the mean's 95 % confidence interval."""
     values = pd.Series([float(row["accuracy"]) for row in rows])
-    said = f"accuracy  {values.mean():.2%} on {rows[0]['pictures']} {rows[0]['shown']} pictures"
+    said = f"accuracy  {values.mean():.2%} on {rows[0]['images']} {rows[0]['shown']} images"
     if len(values) < 2:
         return f"{said}, one run"
     low, high = interval_of_mean(values)
@@ -126,11 +127,11 @@ def main(
             else:
                 trainer.restart(train, images, labels)
             print(
-                f"recipe {name}, seed {train.seed}, {len(images):,} pictures, {describe(device)}",
+                f"recipe {name}, seed {train.seed}, {len(images):,} images, {describe(device)}",
                 flush=True,
             )
             folder = FOLDER / fingerprint.name
-            whole = Run(trainer, watched, fingerprint, folder / "curves.csv", folder / "timing.csv")
+            whole = Training(trainer, watched, fingerprint, folder / "curves.csv", folder / "timing.csv")
             whole.to_the_end(stop)
             row: dict[str, Any] = {"recipe": name, "settings": " ".join(settings), "seed": train.seed}
             row |= result(trainer, watched) | {"full_size_epochs": trainer.full_size_epochs}

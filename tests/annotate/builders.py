@@ -9,16 +9,16 @@ from typing import Any
 
 from PIL import Image
 
-from annotate.boxes import Drawn, place
-from annotate.judge import Judged, judge
-from annotate.records import Annotation, Box, Problem
-from annotate.scheme import Scheme, read_scheme
-from annotate.tasks import Task, write_tasks
+from annotate.labelling.boxes import Drawn, place
+from annotate.labelling.consensus import LabelledImage, judge
+from annotate.labelling.records import Annotation, Box, Problem
+from annotate.labelling.scheme import Scheme, read_scheme
+from annotate.labelling.tasks import Task, write_tasks
 from tests.tiny import ROOT
 
 FIXTURES = ROOT / "tests/annotate/fixtures"
 REPLY = FIXTURES / "label_studio_1.23.2.json"  # what a real server answered; made through its API
-DEFAULT = read_scheme(ROOT / "annotate/label_config.xml")
+DEFAULT = read_scheme(ROOT / "annotate/project/label_config.xml")
 PEOPLE = read_scheme(FIXTURES / "attributes.xml")
 
 
@@ -68,33 +68,35 @@ def annotation(
 
 
 def entry(name: str, *annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return one picture of an export."""
+    """Return one image of an export."""
     return {"image_id": name, "annotations": [*annotations], "drafts": [], **more}
 
 
-def picture(name: str, size: tuple[int, int] = (32, 32), colour: str = "navy") -> Task:
-    """Write a picture of one colour into annotate/images/ and return its task."""
-    path = Path("annotate/images") / f"{name}.png"
+def image(name: str, size: tuple[int, int] = (32, 32), colour: str = "navy") -> Task:
+    """Write an image of one colour into annotate/out/images/ and return its task."""
+    path = Path("annotate/out/images") / f"{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path)
     return Task(name, path.as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def own_picture(name: str, size: tuple[int, int] = (200, 150)) -> Task:
-    """Write a picture into the user's folder, and the task that `annotate.sample` makes of it."""
+def own_image(name: str, size: tuple[int, int] = (200, 150)) -> Task:
+    """Write an image into the user's folder, and the task that `annotate.sample` makes of it."""
     path = Path("own") / name
     path.parent.mkdir(parents=True, exist_ok=True)
     colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
     Image.new("RGB", size, colour).save(path)
     sha = hashlib.sha256(path.read_bytes()).hexdigest()
-    return picture(f"picture-{sha[:12]}", size, f"#{bytes(colour).hex()}")
+    return image(f"image-{sha[:12]}", size, f"#{bytes(colour).hex()}")
 
 
 def write_room(tasks: list[Task], entries: list[dict[str, Any]]) -> None:
     """Write tasks, export and scheme into annotate/ of the current folder."""
-    write_tasks(Path("annotate/tasks.json"), tasks)
-    Path("annotate/export.json").write_text(json.dumps(entries))
-    Path("annotate/label_config.xml").write_bytes((ROOT / "annotate/label_config.xml").read_bytes())
+    write_tasks(Path("annotate/project/tasks.json"), tasks)
+    Path("annotate/project/export.json").write_text(json.dumps(entries))
+    Path("annotate/project/label_config.xml").write_bytes(
+        (ROOT / "annotate/project/label_config.xml").read_bytes()
+    )
 
 
 def judged(
@@ -102,17 +104,17 @@ def judged(
     cifar10: str | None = None,
     scheme: Scheme = DEFAULT,
     name: str = "test-00042",
-) -> tuple[Judged, list[Problem]]:
-    """Judge the annotations of one picture of 32 x 32 pixels in the current folder."""
+) -> tuple[LabelledImage, list[Problem]]:
+    """Judge the annotations of one image of 32 x 32 pixels in the current folder."""
     known = {name: cifar10} if cifar10 else {}
-    pictures, problems = judge((picture(name),), [entry(name, *annotations)], scheme, known)
-    return pictures[0], problems
+    images, problems = judge((image(name),), [entry(name, *annotations)], scheme, known)
+    return images[0], problems
 
 
-def with_boxes(name: str, size: tuple[int, int], drawn: list[tuple[str, Drawn]]) -> Judged:
-    """Return a labelled picture with the given boxes, in pixels, without any file."""
+def with_boxes(name: str, size: tuple[int, int], drawn: list[tuple[str, Drawn]]) -> LabelledImage:
+    """Return a labelled image with the given boxes, in pixels, without any file."""
     boxes: tuple[Box, ...] = tuple(
         place(f"r{number}", label, one, size, {}) for number, (label, one) in enumerate(drawn, 1)
     )
     said = Annotation(name, "annotator-1", None, "cat", {}, boxes)
-    return Judged(Task(name, f"annotate/images/{name}.png", ""), size, None, (said,), "cat", False)
+    return LabelledImage(Task(name, f"annotate/out/images/{name}.png", ""), size, None, (said,), "cat", False)

@@ -1,4 +1,4 @@
-"""The folder of a running Label Studio, with pictures of a test's own, and a project of its own there."""
+"""The folder of a running Label Studio, with images of a test's own, and a project of its own there."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ import pytest
 import requests
 from PIL import Image
 
-from annotate import api, push
-from annotate.account import Account
-from annotate.boxes import Size
-from annotate.tasks import Task, write_tasks
-from data.files import digest
+from annotate.commands import push
+from annotate.label_studio import client
+from annotate.labelling.boxes import Size
+from annotate.labelling.tasks import Task, write_tasks
+from annotate.server.account import Account
+from data.common.files import digest
 from tests.annotate import studio
 from tests.tiny import ROOT
 
@@ -40,20 +41,20 @@ class Clone:
     patch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
-    def pictures(self, *names: str, size: Size = (20, 10)) -> list[Task]:
-        """Write a picture for each name, and all of them into annotate/tasks.json."""
+    def images(self, *names: str, size: Size = (20, 10)) -> list[Task]:
+        """Write an image for each name, and all of them into annotate/project/tasks.json."""
         tasks = []
         for number, name in enumerate(names):
-            path = Path("annotate/images") / f"{name}.png"
+            path = Path("annotate/out/images") / f"{name}.png"
             Image.new("RGB", size, (number % 256, number // 256, 7)).save(path)
             image_id = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in name)
             tasks.append(Task(image_id, path.as_posix(), digest(path, "sha256")))
-        write_tasks(Path("annotate/tasks.json"), tasks)
+        write_tasks(Path("annotate/project/tasks.json"), tasks)
         return sorted(tasks)
 
     def scheme(self, text: str) -> None:
-        """Write annotate/label_config.xml."""
-        Path("annotate/label_config.xml").write_text(text)
+        """Write annotate/project/label_config.xml."""
+        Path("annotate/project/label_config.xml").write_text(text)
 
     def push(self, **options: Any) -> str:
         """Push, and return what was said."""
@@ -85,7 +86,7 @@ class Clone:
 
     @property
     def there(self) -> list[dict[str, Any]]:
-        """What is in the project: tasks with annotations, drafts and predictions, by picture."""
+        """What is in the project: tasks with annotations, drafts and predictions, by image."""
         found = self.ask(
             "GET", f"/api/tasks/?project={self.number}&page_size=1000&fields=all&resolve_uri=false"
         )
@@ -118,14 +119,14 @@ class Clone:
 def opened(
     folder: studio.Folder, test: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Clone]:
-    """Go into the folder of a server, empty it of another test's pictures, and name a project."""
-    patch.setattr(api, "PAUSE", 0.01)
+    """Go into the folder of a server, empty it of another test's images, and name a project."""
+    patch.setattr(client, "PAUSE", 0.01)
     name = re.sub(r"\W+", " ", test.removeprefix("test_"))[:40]
     project = f"{name.strip()} {secrets.token_hex(3)}"
     account = folder.account  # before the environment names another
     patch.chdir(folder.path)
     shutil.rmtree("annotate")
-    Path("annotate/images").mkdir(parents=True)
+    Path("annotate/out/images").mkdir(parents=True)
     for name in NAMES:
         shutil.copy(ROOT / "annotate" / name, Path("annotate") / name)
     patch.setenv("LABEL_STUDIO_URL", account.url)
@@ -135,16 +136,16 @@ def opened(
 
 
 def write_predictions(rows: list[tuple[str, str, Any]], model: str = "m1", said: str | None = None) -> str:
-    """Write a model, and what the stage `evaluate` says of the pictures to label; return the model's version.
+    """Write a model, and what the stage `evaluate` says of the images to label; return the model's version.
 
     `said` is the version that the file gives, if that is another one.
     """
-    path = Path("train/report/task_predictions.csv")
+    path = Path("train/out/report/task_predictions.csv")
     path.parent.mkdir(parents=True, exist_ok=True)
-    Path("train/model.safetensors").write_text(model)
+    Path("train/out/model.safetensors").write_text(model)
     version = hashlib.sha256(model.encode()).hexdigest()[:12]
     named = version if said is None else said
-    lines = ["picture,predicted,confidence,model", *(f"{','.join(map(str, row))},{named}" for row in rows)]
+    lines = ["image,predicted,confidence,model", *(f"{','.join(map(str, row))},{named}" for row in rows)]
     path.write_text("\n".join(lines) + "\n")
     return version
 

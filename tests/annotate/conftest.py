@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from annotate import studio_env
+from annotate.server import environment
 from tests.annotate import studio
 from tests.tiny import ROOT
 
@@ -106,7 +106,7 @@ def snapshot(tmp_path: Path) -> Callable[[Path], dict[str, bytes]]:
 @pytest.fixture(scope="session")
 def studio_environment() -> Path:
     """Return Label Studio's environment, the repository's own one; it is made now if it is missing."""
-    return studio_env.ready(ROOT / ".label-studio").parents[1]
+    return environment.ready(ROOT / ".label-studio").parents[1]
 
 
 @pytest.fixture(scope="session")

@@ -17,16 +17,16 @@ from typing import Any
 import requests
 from PIL import Image
 
-from annotate import account, studio
-from annotate.account import Account
-from annotate.studio import Running
+from annotate.server import account, process
+from annotate.server.account import Account
+from annotate.server.process import Running
 from tests.tiny import ROOT
 
 # What a shell may hold and Label Studio would take for its own settings; no proxy answers there either.
 STRAY = {"HOST": "http://elsewhere.example", "PORT": "1", "DEBUG": "true", "PASSWORD": "stray"}
 STRAY |= {"http_proxy": "http://127.0.0.1:9", "LABEL_STUDIO_PORT": "2"}
 PATIENCE = 300  # seconds: a first start took 40 s to 90 s on two cores, by what else ran there
-# The whole picture; one annotation, by which a task is known to be labelled.
+# The whole image; one annotation, by which a task is known to be labelled.
 CHOICE = {"from_name": "class", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}
 SCHEME = """<View><Image name="image" value="$image"/><Choices name="class" toName="image">
 <Choice value="cat"/><Choice value="dog"/></Choices></View>"""
@@ -56,7 +56,7 @@ class Folder:
     @property
     def running(self) -> Running | None:
         """The server that runs here."""
-        return studio.running(self.kept)
+        return process.running(self.kept)
 
     def command(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start `python -m annotate` with the arguments."""
@@ -90,11 +90,11 @@ class Folder:
 
 
 def make(path: Path, environment: Path | None = None) -> Folder:
-    """Make the folder with one picture to label; an environment that is there already is linked."""
+    """Make the folder with one image to label; an environment that is there already is linked."""
     folder = Folder(path)
     folder.home.mkdir()
-    (path / "annotate/images").mkdir(parents=True)
-    Image.new("RGB", (32, 32), "navy").save(path / "annotate/images/test-00001.png")
+    (path / "annotate/out/images").mkdir(parents=True)
+    Image.new("RGB", (32, 32), "navy").save(path / "annotate/out/images/test-00001.png")
     if environment:
         folder.kept.mkdir()
         (folder.kept / "env").symlink_to(environment)
@@ -106,8 +106,8 @@ def copy(folder: Folder, path: Path) -> Folder:
     second = make(path, folder.kept / "env")
     shutil.copytree(folder.kept / "data", second.kept / "data", ignore=shutil.ignore_patterns("*.sqlite3*"))
     with (
-        closing(sqlite3.connect(folder.kept / "data" / studio.DATABASE)) as database,
-        closing(sqlite3.connect(second.kept / "data" / studio.DATABASE)) as target,
+        closing(sqlite3.connect(folder.kept / "data" / process.DATABASE)) as database,
+        closing(sqlite3.connect(second.kept / "data" / process.DATABASE)) as target,
     ):
         database.backup(target)
     account.save(account.load(free_port(), folder.path / ".env"), second.path / ".env")

@@ -1,4 +1,4 @@
-"""From a picture to a metric as a person goes: Label Studio's page in a real browser, then the pipeline."""
+"""From an image to a metric as a person goes: Label Studio's page in a real browser, then the pipeline."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ BIRD, CAT, CAT_BOX = "3", "4", "r"
 
 @pytest.fixture
 def served(clone: Path, studio_environment: Path) -> Iterator[Folder]:
-    """Return a clone in which nobody has labelled anything, with its pictures on a Label Studio that runs."""
+    """Return a clone in which nobody has labelled anything, with its images on a Label Studio that runs."""
     write_params(clone, **BRIEF)
-    (clone / "annotate/export.json").unlink()
+    (clone / "annotate/project/export.json").unlink()
     clones.dvc(clone, "repro")
     clones.commit(clone)
     folder = Folder(clone)
@@ -56,11 +56,11 @@ def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Pag
 
     assert clones.ran(clones.dvc(served.path, "repro", "-fs", "export")) == ["export"]
     assert clones.ran(clones.dvc(served.path, "repro")) == ["labels", "evaluate"]
-    labels = pd.read_csv(served.path / "annotate/labels/labels.csv")
-    assert labels[["picture", "class", "boxes"]].to_dict("records") == [
-        {"picture": task["data"]["image_id"], "class": "cat", "boxes": 1}
+    labels = pd.read_csv(served.path / "annotate/out/labels/labels.csv")
+    assert labels[["image", "class", "boxes"]].to_dict("records") == [
+        {"image": task["data"]["image_id"], "class": "cat", "boxes": 1}
     ]
-    box = pd.read_csv(served.path / "annotate/labels/boxes.csv").iloc[0]
+    box = pd.read_csv(served.path / "annotate/out/labels/boxes.csv").iloc[0]
     assert box["label"] == "cat"
     assert (box["x"], box["y"]) == pytest.approx((8, 4), abs=1.5)  # a quarter and an eighth of 32 pixels
     assert (box["width"], box["height"]) == pytest.approx((16, 20), abs=1.5)
@@ -71,11 +71,11 @@ def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Pag
     disagree(served, task)
     clones.dvc(served.path, "repro", "-fs", "export")
     clones.dvc(served.path, "repro")
-    problems = pd.read_csv(served.path / "annotate/labels/problems.csv").set_index("kind")
-    assert problems.loc["tie", "picture"] == task["data"]["image_id"]
+    problems = pd.read_csv(served.path / "annotate/out/labels/problems.csv").set_index("kind")
+    assert problems.loc["tie", "image"] == task["data"]["image_id"]
     # Which of them is annotator-1 depends on how long they took.
     assert sorted(re.findall(r"annotator-[12]: (\w+)", str(problems.loc["tie", "what"]))) == ["bird", "dog"]
-    committed = (served.path / "annotate/export.json").read_text()
+    committed = (served.path / "annotate/project/export.json").read_text()
     assert not any(secret in committed for secret in served.account.settings().values())
     # What `evaluate` has written is what `push` takes for the work of this model.
     assert ": 100 added, 0 there already" in served.run("push", "--prelabel")
@@ -99,7 +99,7 @@ def first_task(served: Folder) -> dict[str, Any]:
 
 
 def submit(page: Page, served: Folder, task: dict[str, Any]) -> None:
-    """Look at the picture, pick a class by its key, draw a box, and submit."""
+    """Look at the image, pick a class by its key, draw a box, and submit."""
     page.goto(f"{served.account.url}/projects/{task['project']}/data?task={task['id']}")
     page.get_by_test_id("bottombar-submit-button").wait_for(timeout=120_000)
     page.wait_for_function(
@@ -151,7 +151,7 @@ def look_again(page: Page, served: Folder, task: dict[str, Any]) -> None:
 
 
 def draw(page: Page, left: float, top: float, right: float, bottom: float) -> None:
-    """Drag a box over the picture, in shares of its sides, once the page has stopped moving."""
+    """Drag a box over the image, in shares of its sides, once the page has stopped moving."""
     shown = page.locator(".lsf-image img").first
     place, still = None, 0
     while still < 5:
@@ -169,7 +169,7 @@ def draw(page: Page, left: float, top: float, right: float, bottom: float) -> No
 
 
 def disagree(served: Folder, task: dict[str, Any]) -> None:
-    """Let a second annotator give the picture another class."""
+    """Let a second annotator give the image another class."""
     second = {"email": "second@example.com", "username": "second", "password": "second-password"}
     user = served.ask("POST", "/api/users/", json=second)
     assert user.status_code == 201, user.text

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from annotate import export
-from annotate.entries import read_export
 from annotate.export import labelled
-from annotate.server import Server
-from annotate.tasks import Task, write_tasks
-from annotate.tidy import tidy
-from data.errors import UserError
+from annotate.label_studio.config import Server
+from annotate.labelling.entries import read_export
+from annotate.labelling.export_file import tidy
+from annotate.labelling.tasks import Task, write_tasks
+from data.common.errors import UserError
 from tests.annotate.builders import annotation, choice, entry, reply
 
-EXPORT = Path("annotate/export.json")
+EXPORT = Path("annotate/project/export.json")
 SERVER = Server("http://127.0.0.1:8080", "5ecret", "annotrain")
 
 
@@ -23,8 +23,10 @@ SERVER = Server("http://127.0.0.1:8080", "5ecret", "annotrain")
 def tasks(room: Path) -> tuple[Task, ...]:
     """Return the tasks of the recorded reply, written into the room."""
     data = [task["data"] for task in reply()]
-    tasks = [Task(one["image_id"], f"annotate/images/{one['image_id']}.png", one["sha256"]) for one in data]
-    write_tasks(Path("annotate/tasks.json"), tasks)
+    tasks = [
+        Task(one["image_id"], f"annotate/out/images/{one['image_id']}.png", one["sha256"]) for one in data
+    ]
+    write_tasks(Path("annotate/project/tasks.json"), tasks)
     return tuple(sorted(tasks))
 
 
@@ -47,7 +49,7 @@ def test_without_a_server_and_a_file_nobody_has_labelled_anything(capsys: pytest
     export.main()
     assert [(one["annotations"], one["drafts"]) for one in read_export()] == [([], [])] * 8
     assert capsys.readouterr().out == (
-        "keeping annotate/export.json: 0 of 8 pictures labelled; "
+        "keeping annotate/project/export.json: 0 of 8 images labelled; "
         "no Label Studio is configured (LABEL_STUDIO_URL)\n"
     )
 
@@ -57,7 +59,7 @@ def test_without_a_server_the_file_stays_as_it_is(capsys: pytest.CaptureFixture[
     EXPORT.write_text(labels)
     export.main()
     assert EXPORT.read_text() == labels
-    assert "1 of 8 pictures labelled" in capsys.readouterr().out
+    assert "1 of 8 images labelled" in capsys.readouterr().out
 
 
 def test_labels_are_fetched_and_the_same_labels_are_the_same_bytes(
@@ -66,18 +68,18 @@ def test_labels_are_fetched_and_the_same_labels_are_the_same_bytes(
     export.main()
     first = EXPORT.read_bytes()
     assert read_export() == tidy(reply())
-    assert "4 of 8 pictures labelled" in capsys.readouterr().out
+    assert "4 of 8 images labelled" in capsys.readouterr().out
     served.reverse()
     export.main()
     assert EXPORT.read_bytes() == first
-    assert "4 of 8 pictures labelled" in capsys.readouterr().out
+    assert "4 of 8 images labelled" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
         (UserError("the server is down", "start it"), "the server is down"),
-        ({"data": {"image_id": "other"}}, "none of the project's 1 tasks shows one of our 8 pictures"),
+        ({"data": {"image_id": "other"}}, "none of the project's 1 tasks shows one of our 8 images"),
         (None, "none of the project's 0 tasks"),
     ],
 )
@@ -99,7 +101,7 @@ def test_labels_that_a_fetch_replaces_by_none_are_counted_and_the_way_back_is_sa
     export.main()
     said = capsys.readouterr().out
     assert "4 others had labels in the file that this replaced" in said
-    assert "git checkout HEAD -- annotate/export.json, then dvc commit -f export" in said
+    assert "git checkout HEAD -- annotate/project/export.json, then dvc commit -f export" in said
     export.main()
     assert "others" not in capsys.readouterr().out
     EXPORT.write_text("<<<<<<< HEAD\n[]")
@@ -117,7 +119,7 @@ def test_labels_that_a_fetch_replaces_by_none_are_counted_and_the_way_back_is_sa
         ([annotation(was_cancelled=True), annotation(choice("cat"))], 1),
     ],
 )
-def test_a_picture_counts_as_labelled(
+def test_a_image_counts_as_labelled(
     tasks: tuple[Task, ...], annotations: list[dict[str, Any]], expected: int
 ) -> None:
     strange = entry("not ours", annotation(choice("cat")))

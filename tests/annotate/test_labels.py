@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from annotate import labels
+from annotate.labelling.export_file import tidy, unlabelled
+from annotate.labelling.records import Bounds
+from annotate.labelling.tasks import Task
 from annotate.labels import cifar10_classes
-from annotate.records import Bounds
-from annotate.tasks import Task
-from annotate.tidy import tidy, unlabelled
-from data.errors import UserError
-from tests.annotate.builders import annotation, choice, entry, picture, rectangle, reply, write_room
+from data.common.errors import UserError
+from tests.annotate.builders import annotation, choice, entry, image, rectangle, reply, write_room
 from tests.tiny import ROOT
 
 Snapshot = Callable[[Path], dict[str, bytes]]
@@ -23,8 +23,8 @@ Snapshot = Callable[[Path], dict[str, bytes]]
 
 @pytest.fixture
 def real(room: Path) -> list[Task]:
-    """Lay out what a real server answered, with a picture for each of its tasks."""
-    tasks = [picture(task["data"]["image_id"]) for task in reply()]
+    """Lay out what a real server answered, with an image for each of its tasks."""
+    tasks = [image(task["data"]["image_id"]) for task in reply()]
     checksums = {task.image_id: task.sha256 for task in tasks}
     entries = [{**one, "sha256": checksums[one["image_id"]]} for one in tidy(reply())]
     write_room(tasks, entries)
@@ -32,7 +32,7 @@ def real(room: Path) -> list[Task]:
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    with Path("annotate/labels", name).open(newline="") as file:
+    with Path("annotate/out/labels", name).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -45,7 +45,7 @@ def test_every_record_of_a_real_export_is_judged(
     real: list[Task], capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels.main()
-    assert [(row["picture"], row["class"], row["annotator"]) for row in rows("labels.csv")] == [
+    assert [(row["image"], row["class"], row["annotator"]) for row in rows("labels.csv")] == [
         ("test-00003", "cat", "annotator-1"),
         ("test-00063", "truck", "annotator-1"),
         ("test-00063", "automobile", "annotator-2"),
@@ -54,7 +54,7 @@ def test_every_record_of_a_real_export_is_judged(
     ]
     named: dict[str, list[str]] = {}
     for row in rows("problems.csv"):
-        named.setdefault(row["picture"], []).append(row["kind"])
+        named.setdefault(row["image"], []).append(row["kind"])
     assert named == {
         "test-00017": ["skipped"],
         "test-00042": ["draft"],
@@ -64,7 +64,7 @@ def test_every_record_of_a_real_export_is_judged(
         "test-00777": ["rotated"],
         "test-00900": ["unlabelled"],
     }
-    assert [(row["picture"], row["label"], row["x"], row["width"]) for row in rows("boxes.csv")] == [
+    assert [(row["image"], row["label"], row["x"], row["width"]) for row in rows("boxes.csv")] == [
         ("test-00003", "cat", "4.0", "16.0"),
         ("test-00003", "dog", "1.0", "6.4"),
         ("test-00063", "truck", "3.2", "16.0"),
@@ -72,12 +72,12 @@ def test_every_record_of_a_real_export_is_judged(
         ("test-00777", "frog", "16.0", "12.8"),
     ]
     found = metrics()
-    assert (found["pictures"], found["labelled"], found["skipped"], found["boxes"]) == (8, 4, 1, 5)
+    assert (found["images"], found["labelled"], found["skipped"], found["boxes"]) == (8, 4, 1, 5)
     assert found["problems"] == Counter(kind for kinds in named.values() for kind in kinds)
     assert capsys.readouterr().out.splitlines() == [
-        "4 of 8 pictures labelled, 1 skipped, 5 boxes",
+        "4 of 8 images labelled, 1 skipped, 5 boxes",
         "problems: 1 conflict, 1 draft, 1 empty, 1 outside, 1 rotated, 1 skipped, 1 tie, 1 two choices, "
-        "1 unknown attribute, 2 unknown class, 1 unlabelled (annotate/labels/problems.csv)",
+        "1 unknown attribute, 2 unknown class, 1 unlabelled (annotate/out/labels/problems.csv)",
     ]
 
 
@@ -86,7 +86,7 @@ def test_everything_is_written_and_the_same_bytes_again(
 ) -> None:
     labels.main()
     first = snapshot(room)
-    assert {name.split("/")[2] for name in first if name.startswith("annotate/labels/")} == {
+    assert {name.split("/")[2] for name in first if name.startswith("annotate/out/labels/")} == {
         "labels.csv", "boxes.csv", "problems.csv", "coco.json", "yolo", "voc", "sheet.png",
     }  # fmt: skip
     assert not any(
@@ -97,11 +97,11 @@ def test_everything_is_written_and_the_same_bytes_again(
 
 
 def test_with_nothing_labelled_the_numbers_say_so(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tasks = [picture(f"test-{number:05}") for number in range(3)]
+    tasks = [image(f"test-{number:05}") for number in range(3)]
     write_room(tasks, unlabelled(tasks))
     labels.main()
     assert metrics() == {
-        "pictures": 3,
+        "images": 3,
         "labelled": 0,
         "skipped": 0,
         "annotators": 0,
@@ -110,7 +110,7 @@ def test_with_nothing_labelled_the_numbers_say_so(room: Path, capsys: pytest.Cap
     }
     assert rows("labels.csv") == rows("boxes.csv") == []
     assert [row["kind"] for row in rows("problems.csv")] == ["unlabelled"] * 3
-    assert capsys.readouterr().out.startswith("0 of 3 pictures labelled, 0 skipped, 0 boxes\n")
+    assert capsys.readouterr().out.startswith("0 of 3 images labelled, 0 skipped, 0 boxes\n")
 
 
 def test_cifar10s_own_classes_come_from_the_samples_index(
@@ -119,7 +119,7 @@ def test_cifar10s_own_classes_come_from_the_samples_index(
     index = room / "data/sample/index.csv"
     index.parent.mkdir(parents=True)
     index.write_text("split,index,label,file\ntrain,3,truck,a.png\ntest,3,cat,b.png\ntest,9,dog,c.png\n")
-    tasks = [picture("test-00003"), picture("test-00009")]
+    tasks = [image("test-00003"), image("test-00009")]
     write_room(tasks, [entry(task.image_id, annotation(choice("cat"))) for task in tasks])
     labels.main()
     assert [row["cifar10"] for row in rows("labels.csv")] == ["cat", "dog"]
@@ -129,15 +129,15 @@ def test_cifar10s_own_classes_come_from_the_samples_index(
 
 def test_the_index_of_the_sample_knows_every_committed_task() -> None:
     known = cifar10_classes(ROOT / "data/sample")
-    tasks = json.loads((ROOT / "annotate/tasks.json").read_text())
+    tasks = json.loads((ROOT / "annotate/project/tasks.json").read_text())
     assert {task["image_id"] for task in tasks} <= known.keys()
     assert cifar10_classes(ROOT / "nowhere") == {}
 
 
 def test_a_class_that_was_taken_out_of_the_scheme_is_named(room: Path) -> None:
-    task = picture("test-00003")
+    task = image("test-00003")
     write_room([task], [entry("test-00003", annotation(choice("frog"), rectangle("frog", 0, 0, 50, 50)))])
-    scheme = Path("annotate/label_config.xml")
+    scheme = Path("annotate/project/label_config.xml")
     kept = [row for row in scheme.read_text().splitlines() if 'value="frog"' not in row]
     scheme.write_text("\n".join(kept))
     labels.main()
@@ -174,7 +174,7 @@ def test_a_box_is_compared_with_its_neighbours_alone(room: Path, monkeypatch: py
         rectangle("cat", 100 * (n % 60) / 60, 100 * (n // 60) / 60, 1.5, 1.5, region=f"r{n + 2}")
         for n in range(3600)
     ]
-    task = picture("test-00003", (600, 600))
+    task = image("test-00003", (600, 600))
     write_room([task], [entry("test-00003", annotation(choice("cat"), *boxes))])
     labels.main()
     assert metrics()["boxes"] == 3600

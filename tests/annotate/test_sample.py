@@ -9,49 +9,49 @@ import pytest
 from PIL import Image
 
 from annotate import sample
-from annotate.tasks import read_tasks
-from data import sample as embedded
-from data.errors import UserError
-from data.files import digest
-from data.pictures import CLASSES
+from annotate.labelling.tasks import read_tasks
+from data.common.errors import UserError
+from data.common.files import digest
+from data.datasets import sample as embedded
+from data.datasets.dataset import CLASSES
 from tests.tiny import ROOT
 
 
 @pytest.fixture
 def params(room: Path) -> Callable[[str, int, int], None]:
-    """Return a function that writes params.yaml for source, pictures and seed; the real sample is there."""
+    """Return a function that writes params.yaml for source, images and seed; the real sample is there."""
     (room / "data").mkdir()
     (room / "data/sample").symlink_to(ROOT / "data/sample")
     text = (ROOT / "params.yaml").read_text()
     start, end = text.index("annotate:"), text.index("recipes:")
 
-    def write(source: str, pictures: int, seed: int = 4) -> None:
-        chosen = json.dumps({"source": source, "pictures": pictures, "seed": seed})
+    def write(source: str, images: int, seed: int = 4) -> None:
+        chosen = json.dumps({"source": source, "images": images, "seed": seed})
         (room / "params.yaml").write_text(f"{text[:start]}annotate: {chosen}\n{text[end:]}")
 
     return write
 
 
-def test_pictures_of_the_sample_under_neutral_names(
+def test_images_of_the_sample_under_neutral_names(
     params: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     params("data/sample", 30)
     sample.main()
     tasks = read_tasks()
     assert len(tasks) == 30
-    pictures = embedded.read("test", ROOT / "data/sample")
-    rows = {f"test-{index:05}": row for row, index in enumerate(pictures.indices)}
+    dataset = embedded.read("test", ROOT / "data/sample")
+    rows = {f"test-{index:05}": row for row, index in enumerate(dataset.indices)}
     for task in tasks:
-        assert task.image == f"annotate/images/{task.image_id}.png"
+        assert task.image == f"annotate/out/images/{task.image_id}.png"
         assert digest(Path(task.image), "sha256") == task.sha256
         with Image.open(task.image) as image:
-            assert (np.asarray(image).transpose(2, 0, 1) == pictures.images[rows[task.image_id]]).all()
-    assert sorted(Path("annotate/images").iterdir()) == [Path(task.image) for task in tasks]
-    text = Path("annotate/tasks.json").read_text() + capsys.readouterr().out
+            assert (np.asarray(image).transpose(2, 0, 1) == dataset.images[rows[task.image_id]]).all()
+    assert sorted(Path("annotate/out/images").iterdir()) == [Path(task.image) for task in tasks]
+    text = Path("annotate/project/tasks.json").read_text() + capsys.readouterr().out
     assert not any(name in text for name in CLASSES)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_pictures(
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_images(
     room: Path, params: Callable[..., None], snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     params("data/sample", 10)
@@ -71,16 +71,18 @@ def test_the_committed_tasks_are_those_of_the_committed_parameters(
     (room / "data/sample").symlink_to(ROOT / "data/sample")
     (room / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     sample.main()
-    assert snapshot(room)["annotate/tasks.json"] == (ROOT / "annotate/tasks.json").read_bytes()
+    assert (
+        snapshot(room)["annotate/project/tasks.json"] == (ROOT / "annotate/project/tasks.json").read_bytes()
+    )
 
 
-def test_more_pictures_than_there_are(params: Callable[..., None]) -> None:
+def test_more_images_than_there_are(params: Callable[..., None]) -> None:
     params("data/sample", 1001)
-    with pytest.raises(UserError, match=r"annotate\.pictures is 1001; .* has 1000 test pictures"):
+    with pytest.raises(UserError, match=r"annotate\.images is 1001; .* has 1000 test images"):
         sample.main()
 
 
-def test_pictures_from_a_folder(room: Path, params: Callable[..., None]) -> None:
+def test_images_from_a_folder(room: Path, params: Callable[..., None]) -> None:
     for number in range(5):
         path = room / "mine" / f"cat {number}.bmp"
         path.parent.mkdir(exist_ok=True)
@@ -89,12 +91,12 @@ def test_pictures_from_a_folder(room: Path, params: Callable[..., None]) -> None
     sample.main()
     tasks = read_tasks()
     assert len(tasks) == 3
-    assert all(task.image_id.startswith("picture-") for task in tasks)
+    assert all(task.image_id.startswith("image-") for task in tasks)
     with Image.open(tasks[0].image) as image:
         assert (image.mode, image.size, image.format) == ("RGB", (40, 20), "PNG")
 
 
-def test_a_failure_leaves_the_pictures_that_were_there(
+def test_a_failure_leaves_the_images_that_were_there(
     room: Path, params: Callable[..., None], snapshot: Callable[[Path], dict[str, bytes]]
 ) -> None:
     params("data/sample", 3)
@@ -105,7 +107,7 @@ def test_a_failure_leaves_the_pictures_that_were_there(
     whole = (room / "mine/a.png").read_bytes()
     (room / "mine/a.png").write_bytes(whole[: len(whole) // 2])
     params("mine", 1)
-    with pytest.raises(UserError, match=r"mine/a\.png: not a picture that can be read"):
+    with pytest.raises(UserError, match=r"mine/a\.png: not an image that can be read"):
         sample.main()
     assert snapshot(room / "annotate") == before
 

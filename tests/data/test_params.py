@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data import params
-from data.errors import UserError
+from data.common.errors import UserError
 from tests.tiny import ROOT, tiny
 
 TEXT = (ROOT / "params.yaml").read_text()
@@ -50,17 +50,17 @@ WRONG = {
         "recipes.quick.train.progressive.0.siz is not a parameter",
         "did you mean size?",
     ),
-    "pictures that are too large": (
+    "images that are too large": (
         change("      size: 32", "      size: 68"),
         "recipes.quick.train.size is 68; expected less than or equal to 64",
         "side in pixels",
     ),
-    "first epochs on larger pictures": (
+    "first epochs on larger images": (
         change("        size: 16", "        size: 40"),
         "recipes.quick.train.progressive goes up to size 40; expected at most 32, as size says",
         "comments",
     ),
-    "pictures that are not halved twice": (
+    "images that are not halved twice": (
         change("      size: 32", "      size: 30"),
         "recipes.quick.train.size is 30; expected a multiple of 4",
         "side in pixels",
@@ -68,7 +68,7 @@ WRONG = {
     "missing": (
         change("      batch: 64", "      # batch"),
         "recipes.quick.train.batch is missing",
-        "add it: pictures a step.",
+        "add it: images a step.",
     ),
     "wrong type": (
         change("seed: 1", "seed: one"),
@@ -157,7 +157,7 @@ WRONG = {
         "recipes.mine is 7; expected a group of parameters",
         "comments",
     ),
-    "no source": (change("source: data/sample", "source: ''"), "annotate.source is ''", "folder of pictures"),
+    "no source": (change("source: data/sample", "source: ''"), "annotate.source is ''", "folder of images"),
     "two sets to watch": (
         change("watch_test: false", "watch_test: true"),
         "recipes.quick.train.watch_test is true and validation is not 0",
@@ -165,17 +165,17 @@ WRONG = {
     ),
     "all held out": (
         change("validation: 500 ", "validation: 5000 "),
-        "recipes.quick.train.validation is 5000; expected fewer than the 5,000 train pictures of sample",
+        "recipes.quick.train.validation is 5000; expected fewer than the 5,000 train images of sample",
         "comments",
     ),
     "a batch of more than is left": (
         change("batch: 64 ", "batch: 4501 "),
-        "recipes.quick.train.batch is 4501; expected at most the 5,000 train pictures of sample less the 500",
+        "recipes.quick.train.batch is 4501; expected at most the 5,000 train images of sample less the 500",
         "comments",
     ),
     "a batch of more than there is": (
         change("batch: 512", "batch: 50001"),
-        "recipes.original.train.batch is 50001; expected at most the 50,000 train pictures of cifar10",
+        "recipes.original.train.batch is 50001; expected at most the 50,000 train images of cifar10",
         "comments",
     ),
     "Nesterov without momentum": (
@@ -229,7 +229,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_a_folder_of_pictures_that_is_not_there_is_noted(
+def test_a_folder_of_images_that_is_not_there_is_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], there: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data import pictures, prepare
+from data import prepare
+from data.datasets import dataset
 from data.params import Prepare
 from tests.tiny import ROOT
 
@@ -21,7 +22,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def choose(source: str) -> None:
-    """Write params.yaml with this source of pictures."""
+    """Write params.yaml with this source of images."""
     text = (ROOT / "params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("source: sample", f"source: {source}"))
 
@@ -29,13 +30,13 @@ def choose(source: str) -> None:
 def test_the_sample_becomes_tensors_and_an_index(repository: Path) -> None:
     choose("sample")
     prepare.main()
-    images, labels, indices = pictures.load(pictures.PREPARED / "train.safetensors")
-    assert images.shape == (Prepare(source="sample").train_pictures, 3, 32, 32)
+    images, labels, indices = dataset.load(dataset.PREPARED / "train.safetensors")
+    assert images.shape == (Prepare(source="sample").train_images, 3, 32, 32)
     assert images.dtype == np.uint8
-    index = pd.read_csv(pictures.PREPARED / "index.csv")
+    index = pd.read_csv(dataset.PREPARED / "index.csv")
     train = index[index["split"] == "train"]
     assert train["index"].tolist() == indices.tolist()
-    assert train["label"].tolist() == [pictures.CLASSES[label] for label in labels]
+    assert train["label"].tolist() == [dataset.CLASSES[label] for label in labels]
     assert list(index.columns) == ["split", "index", "label", "file"]
 
 
@@ -44,15 +45,15 @@ def test_twice_gives_the_same_bytes(repository: Path) -> None:
     runs = []
     for _ in range(2):
         prepare.main()
-        runs.append({path.name: path.read_bytes() for path in pictures.PREPARED.iterdir()})
+        runs.append({path.name: path.read_bytes() for path in dataset.PREPARED.iterdir()})
     assert runs[0] == runs[1]
 
 
-def test_the_full_set_has_all_pictures_in_official_order(full_cifar10: Path, repository: Path) -> None:
+def test_the_full_set_has_all_images_in_official_order(full_cifar10: Path, repository: Path) -> None:
     choose("cifar10")
     prepare.main()
     for split, count in (("train", 50_000), ("test", 10_000)):
-        images, labels, indices = pictures.load(pictures.PREPARED / f"{split}.safetensors")
+        images, labels, indices = dataset.load(dataset.PREPARED / f"{split}.safetensors")
         assert images.shape == (count, 3, 32, 32)
         assert indices.tolist() == list(range(count))
         assert np.bincount(labels).tolist() == [count // 10] * 10

@@ -8,45 +8,47 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from data.errors import UserError
-from data.files import write_json
-from data.pictures import CLASSES, Pictures
+from data.common.errors import UserError
+from data.common.files import write_json
+from data.datasets.dataset import CLASSES, Dataset
 from tests.tiny import TINY, Stage, write_params
-from tests.train.reported import label, prepare
-from train import evaluate, labelled, model
+from tests.train.page.reported import label, prepare
+from train import evaluate
+from train.core import model
+from train.evaluation import agreement
 
 
 @pytest.fixture
-def trained(workspace: Path, few: Pictures) -> Path:
-    """Return a workspace with a network that was not trained, pictures to label, and no label yet."""
+def trained(workspace: Path, few: Dataset) -> Path:
+    """Return a workspace with a network that was not trained, images to label, and no label yet."""
     prepare(few)
     return workspace
 
 
-def test_it_writes_metrics_predictions_and_pictures(stage: Stage, trained: Path) -> None:
+def test_it_writes_metrics_predictions_and_images(stage: Stage, trained: Path) -> None:
     done = stage("train.evaluate")
     assert done.returncode == 0, done.stderr
     metrics = json.loads(evaluate.METRICS.read_text())
     table = pd.read_csv(evaluate.REPORT / "predictions.csv")
-    assert metrics["pictures"] == len(table) == 80
+    assert metrics["images"] == len(table) == 80
     assert metrics["accuracy"] == (table["actual"] == table["predicted"]).mean()
     assert sorted(metrics["by_class"]) == sorted(CLASSES)
     confusion = pd.read_csv(evaluate.REPORT / "confusion.csv", index_col="actual")
     assert confusion.to_numpy().sum() == 80
     assert confusion.to_numpy().trace() / 80 == metrics["accuracy"]
     for name in ("curves.png", "confusion.png", "reliability.png", "mistakes.png"):
-        with Image.open(evaluate.REPORT / name) as picture:
-            assert picture.width > 500
+        with Image.open(evaluate.REPORT / name) as image:
+            assert image.width > 500
 
 
 def test_without_labels_it_says_so_and_gives_no_accuracy(stage: Stage, trained: Path) -> None:
     done = stage("train.evaluate")
-    assert json.loads(evaluate.METRICS.read_text())["labelled"] == {"pictures": 0, "other_classes": 0}
-    assert "labelled  0 of 3 pictures" in done.stdout
+    assert json.loads(evaluate.METRICS.read_text())["labelled"] == {"images": 0, "other_classes": 0}
+    assert "labelled  0 of 3 images" in done.stdout
     assert "NaN" not in evaluate.METRICS.read_text()
 
 
-def test_labelled_pictures_count_once_and_only_where_annotators_agree(trained: Path) -> None:
+def test_labelled_images_count_once_and_only_where_annotators_agree(trained: Path) -> None:
     label(
         "test-00000,frog,frog,frog,annotator-1,3.0,1\n"
         "test-00000,frog,frog,frog,annotator-2,4.0,1\n"
@@ -55,11 +57,11 @@ def test_labelled_pictures_count_once_and_only_where_annotators_agree(trained: P
         "test-00002,truck,truck,truck,annotator-1,2.0,1\n"
     )
     evaluate.main()
-    answers = pd.read_csv(evaluate.REPORT / "labelled.csv").set_index("picture")
+    answers = pd.read_csv(evaluate.REPORT / "labelled.csv").set_index("image")
     answers = answers.dropna(subset="agreed")
     assert answers["agreed"].to_dict() == {"test-00000": "frog", "test-00002": "truck"}
     metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
-    assert metrics["pictures"] == 2
+    assert metrics["images"] == 2
     assert metrics["accuracy"] == (answers["agreed"] == answers["predicted"]).mean()
 
 
@@ -67,7 +69,7 @@ def test_classes_that_the_network_does_not_know_are_counted_and_left_out(trained
     label("test-00000,frog,frog,frog,annotator-1,3.0,1\ntest-00001,person,person,,annotator-1,3.0,1\n")
     evaluate.main()
     metrics = json.loads(evaluate.METRICS.read_text())["labelled"]
-    assert (metrics["pictures"], metrics["other_classes"]) == (1, 1)
+    assert (metrics["images"], metrics["other_classes"]) == (1, 1)
 
 
 @pytest.mark.parametrize(("max_steps", "cut_short"), [(0, 0), (4, 4), (100, 0)])
@@ -94,15 +96,15 @@ def test_a_whole_run_at_another_size_is_worth_its_area(
     assert evaluate.about().cut_short == cut_short
 
 
-def test_pictures_of_another_recipe_are_refused(stage: Stage, trained: Path) -> None:
+def test_images_of_another_recipe_are_refused(stage: Stage, trained: Path) -> None:
     values = Path("params.yaml").read_text()
     Path("params.yaml").write_text(values.replace("recipe: quick", "recipe: fast", 1))
     done = stage("train.evaluate")
     assert done.returncode == 1
-    assert "error: data/cifar10: holds pictures of sample; the recipe takes those of cifar10" in done.stderr
+    assert "error: data/out/dataset: holds images of sample; the recipe takes those of cifar10" in done.stderr
 
 
-OTHERS = [labelled.LABELS, evaluate.LABEL_METRICS, evaluate.CURVES, evaluate.RUN]
+OTHERS = [agreement.LABELS, evaluate.LABEL_METRICS, evaluate.CURVES, evaluate.RUN]
 
 
 @pytest.mark.parametrize("missing", OTHERS)
@@ -116,7 +118,7 @@ def test_a_file_of_another_stage_that_is_missing_is_named_before_any_work(
     assert not evaluate.REPORT.exists()
 
 
-def test_the_same_picture_gets_the_same_answer_as_a_file_and_as_a_tensor(trained: Path) -> None:
+def test_the_same_image_gets_the_same_answer_as_a_file_and_as_a_tensor(trained: Path) -> None:
     label("test-00000,frog,frog,frog,annotator-1,3.0,1\n")
     evaluate.main()
     as_file = pd.read_csv(evaluate.REPORT / "labelled.csv").iloc[0]
@@ -138,18 +140,18 @@ def test_no_model_says_how_to_get_one(stage: Stage, trained: Path) -> None:
     done = stage("train.evaluate")
     assert done.returncode == 1
     assert done.stderr == (
-        "error: train/model.safetensors: no such file\n"
+        "error: train/out/model.safetensors: no such file\n"
         'hint: train one with "dvc repro", or bring the latest back with '
-        '"dvc checkout --force train/model.safetensors".\n'
+        '"dvc checkout --force train/out/model.safetensors".\n'
     )
 
 
-def test_every_picture_to_label_gets_a_prediction_with_the_models_checksum(trained: Path) -> None:
+def test_every_image_to_label_gets_a_prediction_with_the_models_checksum(trained: Path) -> None:
     evaluate.main()
     predictions = pd.read_csv(evaluate.REPORT / "task_predictions.csv")
-    assert list(predictions) == ["picture", "predicted", "confidence", "model"]
-    assert predictions["picture"].tolist() == ["test-00000", "test-00001", "test-00002"]
+    assert list(predictions) == ["image", "predicted", "confidence", "model"]
+    assert predictions["image"].tolist() == ["test-00000", "test-00001", "test-00002"]
     assert hashlib.sha256(model.MODEL.read_bytes()).hexdigest().startswith(predictions["model"][0])
     probabilities = pd.read_csv(evaluate.REPORT / "probabilities.csv")
-    assert probabilities["picture"].is_unique
-    assert set(predictions["picture"]) <= set(probabilities["picture"])
+    assert probabilities["image"].is_unique
+    assert set(predictions["image"]) <= set(probabilities["image"])

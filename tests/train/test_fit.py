@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
-from data import pictures
+from data.datasets import dataset
 from tests.tiny import TINY, Stage, start, tiny, weights, write_params
-from train import checkpoint, epochs, fit
-from train.device import on_device
+from train import fit
+from train.core import checkpoint, training
+from train.core.device import on_device
 
 
 def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
@@ -22,13 +23,13 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     done = stage("train.fit")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("ResNet-11 v2, recipe quick, 64 pictures, ")
+    assert lines[0].startswith("ResNet-11 v2, recipe quick, 64 images, ")
     assert len(lines) == 6
     assert lines[-1].startswith("epoch 5/5  lr 0.0")
     for part in ("  loss ", "  acc ", "  val_loss ", "  val_acc "):
         assert part in lines[-1]
     assert lines[-1].endswith(" s")
-    curves = pd.read_csv(epochs.CURVES)
+    curves = pd.read_csv(training.CURVES)
     assert list(curves) == ["epoch", "lr", "momentum", "size", "loss", "accuracy", "val_loss", "val_accuracy"]
     metrics = json.loads(fit.METRICS.read_text())
     assert metrics["steps"] == 20
@@ -75,7 +76,7 @@ def test_twice_gives_the_same_bytes(
     for _ in range(2):
         done = stage("train.fit")
         assert done.returncode == 0, done.stderr
-        runs.append((weights(), epochs.CURVES.read_bytes(), fit.METRICS.read_bytes()))
+        runs.append((weights(), training.CURVES.read_bytes(), fit.METRICS.read_bytes()))
     assert runs[0] == runs[1]
 
 
@@ -83,7 +84,7 @@ def test_where_no_checkpoint_can_be_the_place_is_named(stage: Stage, workspace: 
     checkpoint.FOLDER.write_text("a file, not a folder")
     done = stage("train.fit")
     assert done.returncode == 1
-    assert "error: train/checkpoints: cannot be written (File exists" in done.stderr
+    assert "error: train/out/checkpoints: cannot be written (File exists" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -96,13 +97,13 @@ def test_two_trainings_at_once_are_refused(stage: Stage, workspace: Path) -> Non
     first.kill()
     first.communicate()
     assert second.returncode == 1
-    assert "error: train/checkpoints: another training is at work here" in second.stderr
+    assert "error: train/out/checkpoints: another training is at work here" in second.stderr
 
 
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"batch": 65}, "batch is 65; expected at most the 64 train pictures"),
+        ({"batch": 65}, "batch is 65; expected at most the 64 train images"),
         ({"validation": 80}, "validation is 80; expected fewer than train's 80"),
         ({"max_lrr": 1.0}, "recipes.quick.train.max_lrr is not a parameter"),
     ],
@@ -117,17 +118,17 @@ def test_parameters_that_cannot_work_fail_before_any_work(
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))
 
 
-def test_pictures_held_out_are_not_trained_on(workspace: Path) -> None:
+def test_images_held_out_are_not_trained_on(workspace: Path) -> None:
     (train, _), (held, _) = fit.split(tiny(validation=16), torch.device("cpu"))
-    everything, _, _ = pictures.load(Path("data/cifar10/train.safetensors"))
+    everything, _, _ = dataset.load(Path("data/out/dataset/train.safetensors"))
     assert (len(train), len(held)) == (64, 16)
     together = {image.numpy().tobytes() for image in torch.cat([train, held])}
     assert together == {image.transpose(1, 2, 0).tobytes() for image in everything}
 
 
-def test_the_published_run_watches_the_test_pictures(workspace: Path) -> None:
+def test_the_published_run_watches_the_test_images(workspace: Path) -> None:
     (train, _), (watched, labels) = fit.split(tiny(validation=0, watch_test=True), torch.device("cpu"))
-    test, _ = on_device(Path("data/cifar10/test.safetensors"), torch.device("cpu"))
+    test, _ = on_device(Path("data/out/dataset/test.safetensors"), torch.device("cpu"))
     assert len(train) == 80
     assert torch.equal(watched, test)
     assert len(labels) == len(test)
@@ -137,6 +138,6 @@ def test_with_nothing_to_watch_the_columns_stay_empty(stage: Stage, workspace: P
     write_params(workspace, **TINY | {"validation": 0, "epochs": 1, "fall_epochs": 0.0, "progressive": []})
     done = stage("train.fit")
     assert "val_loss" not in done.stdout
-    curves = pd.read_csv(epochs.CURVES)
+    curves = pd.read_csv(training.CURVES)
     assert curves[["val_loss", "val_accuracy"]].isna().all(axis=None)
     assert "validation" not in json.loads(fit.METRICS.read_text())

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from data import params
-from data.errors import UserError
+from data.common.errors import UserError
 from tests.tiny import ROOT, TINY, Stage, start, tiny, write_params
-from train import epochs, fit, trials
+from train import fit, trials
+from train.core import training
+from train.core.trainer import Trainer
 from train.fit import split
-from train.loop import Trainer
 
 FEW = TINY | {"epochs": 2, "fall_epochs": 1.0, "progressive": [{"epochs": 2, "size": 8}]}
 
@@ -40,7 +41,7 @@ def test_each_seed_is_a_row_and_none_is_repeated(workspace: Path, stage: Stage) 
     stage("train.fit")
     assert json.loads(fit.METRICS.read_text())["validation"]["accuracy"] == first["accuracy"][1]
     run = Path(trials.FOLDER, table["run"][1], "curves.csv")
-    assert run.read_bytes() == epochs.CURVES.read_bytes()
+    assert run.read_bytes() == training.CURVES.read_bytes()
 
 
 def test_one_that_is_stopped_goes_on_and_ends_as_one_that_was_not(workspace: Path, stage: Stage) -> None:
@@ -68,8 +69,8 @@ def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
     done = stage("train.trials", "--seeds", "1", "--set", "validation=0", "--set", "max_lr=0.05")
     assert done.returncode == 0, done.stderr
     (row,) = pd.read_csv(trials.TABLE).to_dict("records")
-    assert (row["settings"], row["shown"], row["pictures"]) == ("max_lr=0.05 validation=0", "test", 80)
-    assert "on 80 test pictures, one run" in done.stdout
+    assert (row["settings"], row["shown"], row["images"]) == ("max_lr=0.05 validation=0", "test", 80)
+    assert "on 80 test images, one run" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
         ),
         (["--set", "depth=57"], "--set: train.depth is 57; expected 9 n + 2", ""),
         (["--recipe", "fats"], "--recipe fats: not one of the recipes", "did you mean fast?"),
-        (["--recipe", "fast"], "--recipe fast takes the pictures of cifar10", 'then "dvc repro prepare"'),
+        (["--recipe", "fast"], "--recipe fast takes the images of cifar10", 'then "dvc repro prepare"'),
     ],
 )
 def test_what_cannot_be_run_is_named(
@@ -109,20 +110,20 @@ def test_what_cannot_be_run_is_named(
     assert not trials.FOLDER.exists()
 
 
-def test_without_pictures_the_command_that_makes_them_is_named(stage: Stage, workspace: Path) -> None:
-    Path("data/cifar10/train.safetensors").unlink()
+def test_without_images_the_command_that_makes_them_is_named(stage: Stage, workspace: Path) -> None:
+    Path("data/out/dataset/train.safetensors").unlink()
     done = stage("train.trials")
     assert done.returncode == 1
-    assert "error: data/cifar10/train.safetensors: no such file" in done.stderr
+    assert "error: data/out/dataset/train.safetensors: no such file" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["train.fit", "train.trials", "train.range_test", "train.bench"])
-def test_pictures_of_another_recipe_are_refused(stage: Stage, workspace: Path, command: str) -> None:
+@pytest.mark.parametrize("command", ["train.fit", "train.trials", "train.lr_finder", "train.bench"])
+def test_images_of_another_recipe_are_refused(stage: Stage, workspace: Path, command: str) -> None:
     values = Path("params.yaml").read_text()
     Path("params.yaml").write_text(values.replace("recipe: quick", "recipe: fast", 1))
     done = stage(command)
     assert done.returncode == 1
-    assert "error: data/cifar10: holds pictures of sample; the recipe takes those of cifar10" in done.stderr
+    assert "error: data/out/dataset: holds images of sample; the recipe takes those of cifar10" in done.stderr
     assert 'hint: bring them there with "dvc repro prepare".' in done.stderr
 
 
@@ -131,7 +132,7 @@ def test_a_damaged_table_is_named(stage: Stage, workspace: Path) -> None:
     trials.TABLE.write_text("nothing of the kind\n")
     done = stage("train.trials")
     assert done.returncode == 1
-    assert "error: train/trials/trials.csv: not a table of trials" in done.stderr
+    assert "error: train/out/trials/trials.csv: not a table of trials" in done.stderr
 
 
 def test_settings_are_read_as_params_yaml_is() -> None:
@@ -148,16 +149,16 @@ def test_a_setting_may_hold_out_more_than_the_sample_has() -> None:
 
 def test_the_interval_of_a_mean_is_students() -> None:
     """Hand-computed: mean 0.92, standard error 0.01 / sqrt(3), t of two degrees of freedom 4.3027."""
-    rows = [{"accuracy": value, "pictures": 10000, "shown": "test"} for value in (0.91, 0.92, 0.93)]
+    rows = [{"accuracy": value, "images": 10000, "shown": "test"} for value in (0.91, 0.92, 0.93)]
     said = trials.summary(rows)
     assert said == (
-        "accuracy  92.00% on 10000 test pictures, mean of 3 runs "
+        "accuracy  92.00% on 10000 test images, mean of 3 runs "
         "(standard deviation 1.00%, 95 % from 89.52% to 94.48%)"
     )
 
 
 def test_results_that_are_equal_have_an_interval_of_no_width() -> None:
-    rows = [{"accuracy": 0.9012, "pictures": 500, "shown": "validation"}] * 2
+    rows = [{"accuracy": 0.9012, "images": 500, "shown": "validation"}] * 2
     assert "standard deviation 0.00%, 95 % from 90.12% to 90.12%" in trials.summary(rows)
 
 

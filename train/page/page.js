@@ -10,15 +10,15 @@ function element(kind, text, className) {
   return made;
 }
 
-// As the template's card, for the pictures that are too many to be written out.
+// As the template's card, for the images that are too many to be written out.
 function card(index) {
-  const shown = data.pictures[index];
+  const shown = data.images[index];
   const card = element("li", "", "card");
-  const picture = element("span", "", "picture");
-  picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", `${shown.name}, a picture of ${shown.actual}`);
-  picture.style.setProperty("--x", shown.place % data.columns);
-  picture.style.setProperty("--y", Math.floor(shown.place / data.columns));
+  const image = element("span", "", "image");
+  image.setAttribute("role", "img");
+  image.setAttribute("aria-label", `${shown.name}, an image of ${shown.actual}`);
+  image.style.setProperty("--x", shown.place % data.columns);
+  image.style.setProperty("--y", Math.floor(shown.place / data.columns));
   const answers = element("ol", "", "answers");
   for (const [name, probability, said] of shown.top) {
     const line = element("li", "", name === shown.actual ? "right" : "");
@@ -30,16 +30,16 @@ function card(index) {
   }
   const caption = element("p", "");
   caption.append(element("small", shown.name));
-  card.append(picture, caption, answers);
+  card.append(image, caption, answers);
   return card;
 }
 
 function open(key) {
-  const { title, count, pictures } = data.cells[key];
+  const { title, count, images } = data.cells[key];
   document.getElementById("cell-title").textContent = title;
-  document.getElementById("cell-note").textContent = pictures.length < count
-    ? `${pictures.length} of ${count}, the most confident ones; train/report/predictions.csv has all.` : "";
-  document.getElementById("cell-pictures").replaceChildren(...pictures.map(card));
+  document.getElementById("cell-note").textContent = images.length < count
+    ? `${images.length} of ${count}, the most confident ones; train/out/report/predictions.csv has all.` : "";
+  document.getElementById("cell-images").replaceChildren(...images.map(card));
   cell.showModal();
 }
 

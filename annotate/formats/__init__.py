@@ -1,0 +1,1 @@
+"""Label formats: a module for each, around one neutral value."""

@@ -1,1 +1,0 @@
-"""Labels that were made elsewhere: a module for each format, and what fits them to our pictures."""

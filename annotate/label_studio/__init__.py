@@ -1,0 +1,1 @@
+"""A Label Studio server: its client, the project there, and what goes to and fro."""

@@ -1,0 +1,1 @@
+"""Tasks, the label scheme, and what labels come to: plain values and tables."""

@@ -1,0 +1,1 @@
+"""The local Label Studio server: its environment, account and process."""

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from annotate.labelling.consensus import judge
+from annotate.labelling.metrics import alpha, kappa, measure
+from tests.annotate.builders import DEFAULT, annotation, choice, entry, image, rectangle
+
+pytestmark = pytest.mark.usefixtures("room")
+
+CIFAR10 = {"a": "cat", "b": "dog", "c": "cat", "d": "dog"}
+
+
+def metrics(**labels: list[str]) -> dict[str, Any]:
+    """Return the metrics of four images, a to d, each with the classes that its annotators gave."""
+    entries = [
+        entry(name, *(annotation(choice(one), annotator=f"annotator-{n}") for n, one in enumerate(given, 1)))
+        for name, given in labels.items()
+    ]
+    tasks = tuple(image(name) for name in CIFAR10)
+    return measure(*judge(tasks, entries, DEFAULT, CIFAR10))
+
+
+def test_without_any_label_there_is_nothing_to_compare() -> None:
+    assert metrics() == {
+        "images": 4,
+        "labelled": 0,
+        "skipped": 0,
+        "annotators": 0,
+        "boxes": 0,
+        "problems": {"unlabelled": 4},
+    }
+
+
+def test_against_cifar10() -> None:
+    found = metrics(a=["cat"], b=["dog"], c=["dog"])
+    assert (found["labelled"], found["compared"], found["accuracy"]) == (3, 3, 0.6667)
+    # Observed 2/3; by chance 2/3 * 1/3 + 1/3 * 2/3 = 4/9; (2/3 - 4/9) / (1 - 4/9) = 0.4
+    assert found["kappa"] == 0.4
+    assert found["median_seconds"] == 4.0
+    assert "agreement" not in found
+
+
+def test_where_chance_explains_everything_there_is_no_kappa() -> None:
+    found = metrics(a=["cat"], c=["cat"])
+    assert found["accuracy"] == 1.0
+    assert "kappa" not in found
+
+
+def test_a_tie_is_labelled_and_not_compared() -> None:
+    found = metrics(a=["cat", "dog"], b=["dog"])
+    assert (found["labelled"], found["compared"]) == (2, 1)
+
+
+def test_agreement_counts_every_pair_of_annotators_and_what_chance_would_give() -> None:
+    found = metrics(a=["cat", "cat", "dog"], b=["dog", "dog", "cat"], c=["cat"])
+    # On a and on b two of three pairs differ: 2/3. By chance, out of the three cats and three dogs there (c
+    # has one annotator only), 2 * 3 * 3 / (6 * 5) = 3/5 would. 1 - (2/3) / (3/5) = -1/9
+    assert (found["annotators"], found["agreement"]) == (3, -0.1111)
+
+
+def test_annotators_who_agree_on_everything_have_an_agreement_of_one() -> None:
+    assert metrics(a=["cat", "cat"], b=["dog", "dog"], c=["cat"])["agreement"] == 1.0
+
+
+def test_where_all_give_one_class_there_is_no_agreement_to_measure() -> None:
+    # The dog on b is no pair: it says nothing of what two annotators would differ in.
+    assert "agreement" not in metrics(a=["cat", "cat"], c=["cat", "cat"], b=["dog"])
+
+
+def test_an_annotator_who_gave_two_classes_agrees_with_nobody() -> None:
+    twice = entry(
+        "a", annotation(choice("cat")), annotation(choice("dog")), annotation(choice("cat"), annotator="b")
+    )
+    found = measure(*judge((image("a"),), [twice], DEFAULT, {}))
+    assert "agreement" not in found
+
+
+def test_skipped_and_then_labelled_counts_as_labelled() -> None:
+    skipped, said = annotation(was_cancelled=True), annotation(choice("cat"), rectangle("cat", 0, 0, 9, 9))
+    entries = [entry("a", skipped), entry("b", skipped, said)]
+    found = measure(*judge((image("a"), image("b")), entries, DEFAULT, {}))
+    assert (found["labelled"], found["skipped"], found["boxes"]) == (1, 1, 1)
+    assert found["problems"] == {"skipped": 2}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([], [], None),
+        (["cat"], ["cat"], None),
+        (["cat", "dog"], ["cat", "dog"], 1.0),
+        (["cat", "dog"], ["dog", "cat"], -1.0),
+        (["cat"], ["dog"], 0.0),
+    ],
+)
+def test_kappa(first: list[str], second: list[str], expected: float | None) -> None:
+    found = kappa(first, second)
+    assert (
+        found is None
+        if expected is None
+        else found is not None and math.isclose(found, expected, abs_tol=1e-9)
+    )
+
+
+def test_alpha_is_that_of_krippendorffs_own_example() -> None:
+    # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C: four observers, twelve
+    # units, values that are missing; for nominal data 0.743.
+    observers = ("123321412   ", "1233224125 3", " 3332342251 ", "12332441251 ")
+    said = [[value for value in unit if value != " "] for unit in zip(*observers, strict=True)]
+    found = alpha(said)
+    assert found is not None
+    assert round(found, 3) == 0.743
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        [[]],
+        [["cat"]],
+        [["cat"], ["dog"]],
+        [["cat", "cat"]],
+        [["cat", "cat", "cat"], ["cat", "cat"], ["dog"]],
+    ],
+)
+def test_alpha_without_a_value(said: list[list[str]]) -> None:
+    assert alpha(said) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([["cat", "cat"], ["dog", "dog"]], 1.0),
+        # Every pair differs; by chance 2 * 2 * 2 / (4 * 3) = 2/3 would: 1 - 1 / (2/3)
+        ([["cat", "dog"], ["dog", "cat"]], -0.5),
+        # One pair of four differs; cats 5, dogs 3: by chance 2 * 5 * 3 / (8 * 7) = 15/28
+        ([["cat", "cat"], ["cat", "cat"], ["dog", "dog"], ["cat", "dog"]], 1 - (1 / 4) / (15 / 28)),
+    ],
+)
+def test_alpha_by_hand(said: list[list[str]], expected: float) -> None:
+    found = alpha(said)
+    assert found is not None
+    assert math.isclose(found, expected, abs_tol=1e-9)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from annotate.labelling.tasks import Task, read_tasks, write_tasks
+from data.common.errors import UserError
+
+ONE = {"image_id": "test-00001", "image": "annotate/out/images/test-00001.png", "sha256": "ab"}
+
+
+def test_tasks_come_back_sorted(tmp_path: Path) -> None:
+    tasks = [Task("b", "b.png", "2"), Task("a", "a.png", "1")]
+    write_tasks(tmp_path / "tasks.json", tasks)
+    assert read_tasks(tmp_path / "tasks.json") == (tasks[1], tasks[0])
+    assert [entry["image_id"] for entry in json.loads((tmp_path / "tasks.json").read_text())] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[", "not a list of tasks"),
+        ("<<<<<<< HEAD\n[", "git could not merge two branches"),
+        ("7", "not a list of tasks"),
+        ('[{"image_id": "a"}]', "not a list of tasks"),
+        (json.dumps([{**ONE, "sha256": 3}]), "expected texts"),
+        (json.dumps([{**ONE, "image_id": "../outside"}]), "expected letters, digits"),
+        (json.dumps([ONE, ONE]), "test-00001 is there twice"),
+    ],
+)
+def test_what_is_no_list_of_tasks_is_refused(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=says):
+        read_tasks(path)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)"):
+        read_tasks(tmp_path)
+
+
+def test_missing_tasks_say_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file") as error:
+        read_tasks(tmp_path / "tasks.json")
+    assert "dvc repro -f sample" in error.value.hint

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from itertools import takewhile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from annotate.server import environment, ports, process
+from annotate.server.account import Account
+from data.common.errors import UserError
+from tests.annotate import studio
+from tests.annotate.conftest import FakeServer, Reply
+from tests.annotate.studio import Folder
+
+TESTED = environment.release()
+
+
+@pytest.fixture
+def second(label_studio: Folder, tmp_path: Path) -> Folder:
+    """Return a folder with a database that was made before, where no server runs yet."""
+    return studio.copy(label_studio, tmp_path / "clone")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Folder:
+    """Return a folder that nothing was ever started in, and no environment either."""
+    return studio.make(tmp_path / "clone")
+
+
+def kill(folder: Folder) -> None:
+    """End the server as a power cut does."""
+    assert folder.running
+    os.kill(folder.running.pid, signal.SIGKILL)
+    until = time.monotonic() + 10
+    while folder.running and time.monotonic() < until:
+        time.sleep(0.01)
+    assert folder.running is None
+
+
+def started(folder: Folder) -> subprocess.Popen[str]:
+    """Run `serve` in the foreground and return once it has said everything."""
+    command = folder.command("serve")
+    assert command.stdout
+    lines = [*takewhile(lambda line: line != "to stop it: Ctrl-C\n", iter(command.stdout.readline, ""))]
+    assert "is running at" in "".join(lines)
+    return command
+
+
+def test_it_says_where_it_is_and_how_to_log_in(label_studio: Folder) -> None:
+    account = label_studio.account
+    said = (label_studio.path / "said").read_text()
+    assert said.startswith("starting Label Studio ...\n")
+    assert said.endswith(
+        f"Label Studio {TESTED} is running at {account.url}\n"
+        f"log in as {account.username}; the password is LABEL_STUDIO_PASSWORD in .env\n"
+        "to stop it: python -m annotate stop\n"
+    )
+    assert label_studio.ask("GET", "/api/version").json()["release"] == TESTED
+
+
+def test_the_login_page_takes_what_dotenv_says(label_studio: Folder) -> None:
+    account = label_studio.account
+    page = f"{account.url}/user/login/"
+    with requests.Session() as browser:
+        browser.get(page, timeout=30)
+        form = {"email": account.username, "password": account.password, "persist_session": "on"}
+        form["csrfmiddlewaretoken"] = browser.cookies["csrftoken"]
+        browser.post(page, form, timeout=30)
+        assert browser.get(f"{account.url}/api/projects", timeout=30).status_code == 200
+
+
+def test_it_writes_into_its_folder_and_no_secret_anywhere_else(label_studio: Folder) -> None:
+    assert list(label_studio.home.iterdir()) == []
+    assert (label_studio.path / "made").read_text().split() == [".env", ".label-studio", "annotate"]
+    assert (label_studio.path / ".env").stat().st_mode & 0o777 == 0o600
+    secrets = [label_studio.account.password.encode(), label_studio.account.token.encode()]
+    for path in label_studio.path.rglob("*"):
+        if path.is_file() and path.name not in {".env", process.DATABASE}:
+            content = path.read_bytes()
+            assert not any(secret in content for secret in secrets), path
+
+
+@pytest.mark.parametrize("address", ["127.0.0.2", "::1"])
+def test_no_other_address_of_the_machine_reaches_it(label_studio: Folder, address: str) -> None:
+    port = label_studio.account.port
+    with socket.create_connection(("127.0.0.1", port), timeout=5):
+        pass
+    with pytest.raises(OSError, match=r"."), socket.create_connection((address, port), timeout=5):
+        pass
+
+
+def test_another_name_of_the_machine_is_refused(label_studio: Folder) -> None:
+    answer = requests.get(
+        f"{label_studio.account.url}/health", headers={"Host": "elsewhere.example"}, timeout=9
+    )
+    assert answer.status_code == 400
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs the /proc of Linux")
+def test_it_sees_no_variable_of_the_shell(label_studio: Folder) -> None:
+    assert label_studio.running
+    environment = Path(f"/proc/{label_studio.running.pid}/environ").read_text().rstrip("\0").split("\0")
+    names = {entry.partition("=")[0] for entry in environment}
+    strangers = {name for name in names if not name.startswith("LABEL_STUDIO_")}
+    assert strangers - {"LC_CTYPE"} == {"PATH", "LANG", "HOME", "TMPDIR", "PYTHONUNBUFFERED"}
+    assert "LABEL_STUDIO_PORT" not in names
+
+
+def test_images_are_served_from_the_folder_and_nothing_beside_it(label_studio: Folder) -> None:
+    images = label_studio.path / "annotate/out/images"
+    project = label_studio.ask("POST", "/api/projects", json={"title": "images"}).json()["id"]
+    storage = {"project": project, "path": str(images), "use_blob_urls": True}
+    assert label_studio.ask("POST", "/api/storages/localfiles", json=storage).status_code == 201
+    image = label_studio.ask("GET", "/data/local-files/?d=images/test-00001.png")
+    assert image.content == (images / "test-00001.png").read_bytes()
+    for path in ("../.env", "/../.env", str(label_studio.path / ".env")):
+        answer = label_studio.ask("GET", f"/data/local-files/?d={path}")
+        assert answer.status_code >= 400
+        assert label_studio.account.password not in answer.text
+
+
+@pytest.mark.parametrize("arguments", [[], ["--detach"], ["--port", "65000"]])
+def test_a_second_serve_finds_the_first(label_studio: Folder, arguments: list[str]) -> None:
+    before = label_studio.running
+    said = label_studio.run("serve", *arguments)
+    assert f"is running at {label_studio.account.url}\n" in said
+    assert ("--port 65000 has no effect" in said) == bool("65000" in arguments)
+    assert label_studio.running == before
+
+
+def test_no_redis_of_this_machine_is_asked(second: Folder) -> None:
+    with socket.socket() as redis:
+        try:
+            redis.bind(("127.0.0.1", 6379))
+        except OSError:
+            pytest.skip("port 6379 is in use: something else may ask there")
+        redis.listen()
+        redis.setblocking(False)
+        second.run("serve", "--detach")
+        with pytest.raises(BlockingIOError):
+            redis.accept()
+    second.run("stop")
+
+
+def test_a_token_that_was_changed_is_named_and_not_shown(second: Folder) -> None:
+    env = second.path / ".env"
+    env.write_text(re.sub("(?<=API_KEY=).*", "f" * 40, env.read_text()))
+    said = second.run("serve", "--detach", code=1)
+    assert "error: Label Studio does not know the token in .env" in said
+    assert "f" * 40 not in said
+    assert second.running is None
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "last"),
+    [
+        (signal.SIGINT, 0, "Label Studio has stopped; its data stay in .label-studio/"),
+        (signal.SIGTERM, 143, ""),  # as `kill` and a supervisor end it
+        (signal.SIGHUP, 129, ""),  # as a terminal that is closed does
+    ],
+)
+def test_in_the_foreground_a_signal_stops_both(second: Folder, number: int, code: int, last: str) -> None:
+    with started(second) as command:
+        assert command.stdout
+        command.send_signal(number)
+        assert command.stdout.read().strip("\n") == last
+    assert command.returncode == code
+    assert second.running is None
+
+
+def test_a_server_that_is_killed_is_reported_and_started_again_with_every_label(second: Folder) -> None:
+    with started(second) as command:
+        assert command.stdout
+        export = studio.label(second, "killed")
+        kill(second)
+        said = command.stdout.read()
+    assert command.returncode == 1
+    assert "error: Label Studio ended (exit code -9); the end of .label-studio/log:\n" in said
+    assert ' HTTP/1.1" 201 ' in said
+    assert second.account.token not in said
+    second.run("serve", "--detach")
+    assert studio.labels(second, export) == [{"choices": ["cat"]}]
+    second.run("stop")
+
+
+def test_a_serve_that_is_killed_leaves_a_server_to_find_and_to_stop_once(second: Folder) -> None:
+    with started(second) as command:
+        command.kill()
+    assert second.running
+    assert "is running at" in second.run("serve")
+    assert second.run("stop") == "Label Studio has stopped; its data stay in .label-studio/\n"
+    assert second.running is None
+    assert second.run("stop") == "Label Studio is not running\n"
+
+
+def test_without_its_dotenv_another_account_sees_the_same_labels(
+    label_studio: Folder, tmp_path: Path
+) -> None:
+    export = studio.label(label_studio, "dotenv lost")
+    folder = studio.copy(label_studio, tmp_path / "clone")
+    before = folder.account
+    (folder.path / ".env").unlink()
+    folder.run("serve", "--detach", "--port", str(before.port))
+    assert folder.account.username != before.username
+    assert studio.labels(folder, export) == [{"choices": ["cat"]}]
+    folder.run("stop")
+
+
+def test_a_disk_that_is_full_is_named(studio_environment: Path, tmp_path: Path) -> None:
+    folder = studio.make(tmp_path / "clone", studio_environment)
+
+    def full() -> None:  # the kernel refuses larger files: the database grows to more than a megabyte
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    said = folder.run("serve", "--port", str(studio.free_port()), code=1, preexec_fn=full)
+    assert "error: Label Studio ended before it answered; the end of .label-studio/log:\n" in said
+    assert "hint: the disk is full or refuses to be written" in said
+    assert not any(secret in said for secret in (folder.account.password, folder.account.token))
+    assert folder.running is None
+
+
+def test_a_port_that_is_taken_comes_with_one_that_is_not(bare: Folder) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        said = bare.run("serve", "--port", str(port), code=1)
+        assert f"error: port {port} of this machine cannot be used (address already in use)\n" in said
+        free = int(re.findall(r"hint: try: python -m annotate serve --port (\d+)", said)[0])
+        ports.check(free)
+    assert not (bare.path / ".env").exists()
+    assert not (bare.kept / "env").exists()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_a_port_that_is_none_is_refused(bare: Folder, port: str) -> None:
+    assert "--port" in bare.run("serve", "--port", port, code=2)
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [("1.22.0", "was made by Label Studio 1.22.0"), ("", "was made by Label Studio of an unknown release")],
+)
+def test_data_of_another_release_are_refused(bare: Folder, release: str, said: str) -> None:
+    data = bare.kept / "data"
+    data.mkdir(parents=True)
+    (data / process.DATABASE).write_bytes(b"precious")
+    if release:
+        (data / "release").write_text(f"{release}\n")
+    assert f"error: .label-studio/data {said}" in bare.run("serve", code=1)
+    assert (data / process.DATABASE).read_bytes() == b"precious"
+
+
+def test_somebody_elses_server_is_left_alone(bare: Folder) -> None:
+    env = bare.path / ".env"
+    env.write_text("LABEL_STUDIO_URL=https://labels.example\nLABEL_STUDIO_API_KEY=theirs\n")
+    said = bare.run("serve", code=1)
+    assert "error: .env names a Label Studio that is not on this machine: https://labels.example\n" in said
+    assert "theirs" not in said
+    assert env.read_text().endswith("theirs\n")
+
+
+def test_elsewhere_than_in_the_repository_nothing_is_made(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "other")
+    folder.path.mkdir()
+    folder.home.mkdir()
+    assert "error: annotate: no such folder in other/" in folder.run("serve", code=1)
+    assert list(folder.path.iterdir()) == []
+
+
+def test_two_at_once_do_not_meet(bare: Folder) -> None:
+    bare.kept.mkdir()
+    lock = process.take(bare.kept)
+    assert lock is not None
+    assert process.take(bare.kept) is None
+    for command in ("serve", "stop"):
+        assert "error: another command is starting Label Studio" in bare.run(command, code=1)
+    os.close(lock)
+    assert process.running(bare.kept) is None
+
+
+def test_the_number_in_a_pid_file_of_a_dead_server_is_nobodys(bare: Folder) -> None:
+    bare.kept.mkdir()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (bare.kept / "pid").write_text(f"{other.pid} 8080\n")
+        assert bare.run("stop") == "Label Studio is not running\n"
+        assert other.poll() is None
+        other.kill()
+
+
+def test_what_a_start_is_at_has_a_name(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    assert process._stage(tmp_path) == "loading the program"
+    (data / process.DATABASE).touch()
+    assert process._stage(tmp_path) == "making the database"
+    with closing(sqlite3.connect(data / process.DATABASE)) as database:
+        database.execute("CREATE TABLE django_migrations (id INTEGER)")
+        database.executemany("INSERT INTO django_migrations VALUES (?)", [(n,) for n in range(7)])
+        database.commit()
+        assert process._stage(tmp_path) == f"making the database, step 7 of about {process.STEPS}"
+        database.executemany("INSERT INTO django_migrations VALUES (?)", [(n,) for n in range(process.STEPS)])
+        database.commit()
+    assert process._stage(tmp_path) == "the database is ready; waiting for the first answer"
+
+
+def test_what_answers_but_is_not_label_studio_is_not_taken_for_it(bare: Folder, fake: FakeServer) -> None:
+    fake.replies = {"/health": [Reply()]}
+    port = urlsplit(fake.url).port
+    assert port
+    with pytest.raises(UserError, match=r"is not Label Studio \(HTTP 404\)"):
+        process.wait(bare.kept, Account(port, "somebody", "password", "token"))

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+import resource
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.common import files
+from data.common.errors import UserError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(content=JSON)
+def test_json_comes_back_and_does_not_depend_on_the_order_of_keys(
+    tmp_path_factory: pytest.TempPathFactory, content: object
+) -> None:
+    path = tmp_path_factory.mktemp("json") / "a.json"
+    files.write_json(path, content)
+    first = path.read_bytes()
+    assert json.loads(first) == content
+    files.write_json(path, json.loads(first))
+    assert path.read_bytes() == first
+
+
+def test_a_metric_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "metrics.json", {"accuracy": math.nan})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_end_in_line_feeds_only(tmp_path: Path) -> None:
+    files.write_csv(tmp_path / "a.csv", pd.DataFrame({"a": [1, 2]}))
+    assert (tmp_path / "a.csv").read_bytes() == b"a\n1\n2\n"
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.atomic(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    files.write_text(folder / "old.csv", "old")
+    with files.atomic(folder) as part:
+        files.write_text(part / "new.csv", "new")
+        assert (folder / "old.csv").exists()
+    assert [path.name for path in folder.iterdir()] == ["new.csv"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    files.write_text(folder / "old.csv", "old")
+    with pytest.raises(RuntimeError), files.atomic(folder) as part:
+        files.write_text(part / "new.csv", "new")
+        raise RuntimeError
+    assert [path.name for path in folder.rglob("*")] == ["old.csv"]
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    files.write_text(path, "old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # the kernel refuses larger files
+    try:
+        with pytest.raises(UserError, match=r"model\.safetensors: cannot be written") as caught:
+            files.write_bytes(path, b"x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "repeat the command" in caught.value.hint
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_other_errors_are_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="elsewhere") as caught, files.atomic(tmp_path / "a"):
+        raise OSError(errno.ENOTCONN, "elsewhere")
+    assert caught.value.errno == errno.ENOTCONN
+
+
+@given(content=st.binary(max_size=5000))
+def test_digest_is_that_of_the_content(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("digest") / "file"
+    path.write_bytes(content)
+    assert files.digest(path, "sha256") == hashlib.sha256(content).hexdigest()
+
+
+def test_what_cannot_be_read_while_a_folder_is_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "curves.csv"
+
+    def refused(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refused)  # permissions do not bind an administrator
+    said = r"report: cannot be written \(Permission denied at .*curves\.csv\)"
+    with pytest.raises(UserError, match=said), files.atomic(tmp_path / "report"):
+        source.read_text()
+
+
+def test_a_folder_that_cannot_be_renamed_is_still_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "report"
+    files.write_text(folder / "old.csv", "old")
+    rename = Path.replace
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name.endswith(".part") and "old" not in path.name and target == folder:
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(UserError, match="report: cannot be written"), files.atomic(folder) as part:
+        files.write_text(part / "new.csv", "new")
+    assert (folder / "old.csv").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "p.csv"
+    link.symlink_to("disk/p.csv")
+    for content in ("new", "newer"):  # a link to nothing yet, then to a file
+        files.write_text(link, content)
+        assert (tmp_path / "disk/p.csv").read_text() == content
+    assert link.readlink() == Path("disk/p.csv")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["disk", "p.csv", "p.csv"]
+
+
+def test_a_link_to_a_folder_stays(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "disk/old.csv", "old")
+    (tmp_path / "report").symlink_to("disk")
+    with files.atomic(tmp_path / "report") as part:
+        files.write_text(part / "new.csv", "new")
+    assert (tmp_path / "report").is_symlink()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["new.csv"]
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(UserError, match=f"{name}: not a regular file") as caught:
+        files.write_text(tmp_path / name, "new")
+    assert "leave --output out and redirect" in caught.value.hint
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def parent_is_a_file(folder: Path) -> Path:
+    (folder / "file").write_text("old")
+    return folder / "file/p.csv"
+
+
+def parent_is_no_folder_twice(folder: Path) -> Path:
+    (folder / "file").write_text("old")
+    return folder / "file/deep/p.csv"
+
+
+def parent_is_a_dead_link(folder: Path) -> Path:
+    (folder / "link").symlink_to("nowhere")
+    return folder / "link/p.csv"
+
+
+def a_folder_that_holds_something(folder: Path) -> Path:
+    files.write_text(folder / "full/old.csv", "old")
+    return folder / "full"
+
+
+def a_link_to_itself(folder: Path) -> Path:
+    (folder / "p.csv").symlink_to("p.csv")
+    return folder / "p.csv"
+
+
+@pytest.mark.parametrize(
+    ("make", "why", "hint"),
+    [
+        (parent_is_a_file, "File exists", "leads through folders only"),
+        (parent_is_no_folder_twice, "Not a directory", "leads through folders only"),
+        (parent_is_a_dead_link, "File exists", "leads through folders only"),
+        (a_folder_that_holds_something, "Is a directory", "a name that no folder has"),
+        (a_link_to_itself, "Too many levels of symbolic links", "mend the link"),
+        (lambda folder: folder / ("a" * 300), "File name too long", "a shorter name"),
+        (lambda folder: folder / ("a" * 250), "File name too long", "a shorter name"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_the_users_to_mend(
+    tmp_path: Path, make: Callable[[Path], Path], why: str, hint: str
+) -> None:
+    path = make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError) as caught:
+        files.write_text(path, "new")
+    assert caught.value.what.startswith(f"{path}: cannot be written ({why}")
+    assert hint in caught.value.hint
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOENT])
+def test_what_a_disk_refuses_while_it_is_written(tmp_path: Path, number: int) -> None:
+    with pytest.raises(UserError, match=os.strerror(number)), files.atomic(tmp_path / "a") as part:
+        part.mkdir()
+        raise OSError(number, "refused")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clean_up_that_fails_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("shutil.rmtree", refused)
+    with pytest.raises(RuntimeError, match="the first"), files.atomic(tmp_path / "report") as part:
+        part.mkdir()
+        raise RuntimeError("the first")
+
+
+def test_a_full_disk_says_that_the_old_file_is_kept() -> None:
+    with pytest.raises(UserError) as caught, files.disk_errors(Path("there")):
+        raise OSError(errno.ENOSPC, "full")
+    assert caught.value.hint == "free some space, then repeat the command; what was there is kept."
+
+
+MERGE = "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> theirs\n"
+
+
+def test_the_marks_of_a_merge_are_seen_where_a_line_begins() -> None:
+    files.check_merged(Path("there"), "'<<<<<<< a'\n", "mend it.")
+    with pytest.raises(UserError, match="there: git could not merge two branches") as caught:
+        files.check_merged(Path("there"), MERGE, "mend it.")
+    assert caught.value.hint == "mend it."

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.common.errors import UserError
+from data.datasets import cifar10, sample
+from data.datasets.dataset import CLASSES, SPLITS
+from tests.tiny import ROOT
+
+FOLDER = ROOT / "data/sample"
+
+
+@pytest.mark.parametrize(("split", "count", "last"), [("train", 5000, 5392), ("test", 1000, 1193)])
+def test_each_class_has_its_first_images(split: str, count: int, last: int) -> None:
+    dataset = sample.read(split, FOLDER)
+    assert dataset.images.shape == (count, 3, 32, 32)
+    assert np.bincount(dataset.labels).tolist() == [count // 10] * 10
+    assert np.all(np.diff(dataset.indices) > 0)
+    assert dataset.indices[-1] == last
+
+
+def test_the_sample_stays_below_14_mb() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 14e6
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_sample_is_bit_equal_to_the_official_images(full_cifar10: Path, split: str) -> None:
+    official = cifar10.read(full_cifar10, split)
+    ours = sample.read(split, FOLDER)
+    assert np.array_equal(ours.images, official.images[ours.indices])
+    assert np.array_equal(ours.labels, official.labels[ours.indices])
+    assert ours.files == tuple(official.files[index] for index in ours.indices)
+
+
+def remove_index(folder: Path) -> None:
+    (folder / "index.csv").unlink()
+
+
+def cut_sheet(folder: Path) -> None:
+    path = folder / "test-cat.png"
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def swap_for_other_size(folder: Path) -> None:
+    shutil.copy(folder / "train-cat.png", folder / "test-cat.png")
+
+
+def another_table(folder: Path) -> None:
+    (folder / "index.csv").write_text("a,b\n1,2\n")
+
+
+def unknown_class(folder: Path) -> None:
+    path = folder / "index.csv"
+    path.write_text(path.read_text().replace(",cat,", ",tiger,"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (remove_index, "index.csv: not the sample's index"),
+        (another_table, "index.csv: not the sample's index"),
+        (unknown_class, "index.csv: not the sample's index (classes ['tiger'])"),
+        (cut_sheet, "test-cat.png: not a readable sheet"),
+        (swap_for_other_size, "test-cat.png: has 800 x 640 pixels; expected 320 x 320"),
+    ],
+)
+def test_a_damaged_sample_is_named(tmp_path: Path, damage: object, what: str) -> None:
+    folder = tmp_path / "sample"
+    shutil.copytree(FOLDER, folder)
+    assert callable(damage)
+    damage(folder)
+    with pytest.raises(UserError) as caught:
+        sample.read("test", folder)
+    assert what in caught.value.what
+    assert "git checkout data/sample" in caught.value.hint
+
+
+def test_class_names_are_the_ten() -> None:
+    sheets = {path.stem for path in FOLDER.glob("*.png")}
+    assert sheets == {f"{split}-{name}" for split in SPLITS for name in CLASSES}

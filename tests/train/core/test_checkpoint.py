@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from data.datasets.dataset import Dataset
+from tests.tiny import ROOT, as_tensors, tiny
+from train.core import checkpoint, model
+from train.core.checkpoint import Fingerprint, ResumeState
+from train.core.trainer import Trainer
+
+MINE = Fingerprint(recipe="r", data="d", code="c", device="cpu")
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
+
+
+@pytest.fixture
+def trainer(few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    """Return a trainer of seconds that has done no step, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    checkpoint.FOLDER.mkdir(parents=True)
+    return make(few)
+
+
+def make(few: Dataset, muon_lr: float = 0.0) -> Trainer:
+    """Return a trainer that augments in every way and ends an epoch with a smaller batch."""
+    recipe = tiny(
+        batch=24,
+        muon_lr=muon_lr,
+        colour_jitter=0.4,
+        cutout=8,
+        momentum_at_peak=0.8,
+        epochs=3,
+        progressive=[{"epochs": 2, "size": 8}],
+        rise_epochs=1.0,
+        fall_epochs=2.0,
+        average_epochs=1.75,
+    )
+    return Trainer(recipe, *as_tensors(few))
+
+
+def run(trainer: Trainer, steps: int) -> None:
+    """Do so many steps."""
+    for _ in range(steps):
+        trainer.take_step()
+
+
+def state(trainer: Trainer) -> dict[str, Tensor]:
+    """Return weights and running statistics."""
+    return {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+
+
+# In an epoch, at its end, in a later one, before the last step.
+@pytest.mark.parametrize(("stop", "muon_lr"), [(1, 0.0), (4, 0.0), (6, 0.0), (11, 0.0), (6, 0.02)])
+@pytest.mark.usefixtures("trainer")
+def test_a_run_that_stopped_anywhere_ends_in_the_same_weights(
+    few: Dataset, stop: int, muon_lr: float
+) -> None:
+    trainer = make(few, muon_lr)
+    run(trainer, stop)
+    checkpoint.write(trainer, MINE, ResumeState([{"epoch": 1, "loss": 0.5}], seconds=2.5))
+    run(trainer, trainer.total - stop)
+
+    resumed = make(few, muon_lr)
+    assert checkpoint.resume(resumed, MINE) == ResumeState([{"epoch": 1, "loss": 0.5}], seconds=2.5)
+    assert resumed.step == stop
+    run(resumed, resumed.total - stop)
+    for settled in (False, True):
+        if settled:
+            trainer.settle()
+            resumed.settle()
+        for name, tensor in state(trainer).items():
+            assert torch.equal(tensor, state(resumed)[name]), name
+    assert resumed.totals() == trainer.totals()
+
+
+def test_the_latest_two_are_kept(trainer: Trainer) -> None:
+    for _ in range(4):
+        run(trainer, 1)
+        checkpoint.write(trainer, MINE, ResumeState([]))
+    assert [path.name for path in sorted(checkpoint.FOLDER.iterdir())] == [
+        f"{MINE.name}-00000003.safetensors",
+        f"{MINE.name}-00000004.safetensors",
+    ]
+
+
+def test_one_that_is_cut_short_is_named_and_the_one_before_taken(
+    trainer: Trainer, few: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        run(trainer, 1)
+        checkpoint.write(trainer, MINE, ResumeState([]))
+    latest = max(checkpoint.FOLDER.iterdir())
+    latest.write_bytes(latest.read_bytes()[:-100])
+    resumed = make(few)
+    checkpoint.resume(resumed, MINE)
+    assert resumed.step == 1
+    assert f"{latest}: not used, damaged" in capsys.readouterr().out
+
+
+def flipped(content: bytes) -> bytes:
+    """Return a file with one bit of a weight changed."""
+    return content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:]
+
+
+def of_another_step(content: bytes) -> bytes:
+    """Return a file that says another step of itself."""
+    assert content.count(rb"\"step\": 2") == 1
+    return content.replace(rb"\"step\": 2", rb"\"step\": 3")
+
+
+@pytest.mark.parametrize("damage", [flipped, of_another_step])
+def test_one_with_something_changed_in_it_is_named_and_the_one_before_taken(
+    trainer: Trainer, few: Dataset, capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
+) -> None:
+    """The file is whole and of the right form: only its checksum tells."""
+    for _ in range(2):
+        run(trainer, 1)
+        checkpoint.write(trainer, MINE, ResumeState([]))
+    latest = max(checkpoint.FOLDER.iterdir())
+    latest.write_bytes(damage(latest.read_bytes()))
+    resumed = make(few)
+    checkpoint.resume(resumed, MINE)
+    assert resumed.step == 1
+    assert f"{latest}: not used, damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (Fingerprint("x", "d", "c", "cpu"), "of other parameters"),
+        (Fingerprint("r", "x", "c", "cpu"), "of other images"),
+        (Fingerprint("x", "d", "x", "cpu"), "of other parameters and code"),
+        (Fingerprint("r", "d", "c", "cuda"), "of other devices"),
+    ],
+)
+def test_one_of_another_run_is_named_and_left_alone(
+    trainer: Trainer, few: Dataset, capsys: pytest.CaptureFixture[str], other: Fingerprint, said: str
+) -> None:
+    run(trainer, 1)
+    checkpoint.write(trainer, other, ResumeState([{"epoch": 1}]))
+    resumed = make(few)
+    assert checkpoint.resume(resumed, MINE) == ResumeState([])
+    assert resumed.step == 0
+    assert f"not used, {said}; delete it" in capsys.readouterr().out
+    checkpoint.clear(MINE)
+    assert len(list(checkpoint.FOLDER.iterdir())) == 1
+
+
+def test_the_fingerprint_changes_with_recipe_images_device_and_nothing_else(tmp_path: Path) -> None:
+    images = tmp_path / "train.safetensors"
+    images.write_bytes(b"a")
+    first = Fingerprint.of(tiny(), images, CPU)
+    assert Fingerprint.of(tiny(), images, CPU) == first
+    assert first.differs(vars(Fingerprint.of(tiny(seed=2), images, CPU))) == "parameters"
+    assert first.differs(vars(Fingerprint.of(tiny(), images, GPU))) == "devices"
+    images.write_bytes(b"b")
+    assert first.differs(vars(Fingerprint.of(tiny(), images, CPU))) == "images"
+
+
+def test_the_fingerprint_changes_with_each_file_of_the_code_and_with_torchs_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in checkpoint.CODE:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    images = tmp_path / "train.safetensors"
+    images.write_bytes(b"a")
+    monkeypatch.setattr(checkpoint, "ROOT", tmp_path)
+    first = Fingerprint.of(tiny(), images, CPU)
+    for name in checkpoint.CODE:
+        before = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(before + b"# another line\n")
+        assert first.differs(vars(Fingerprint.of(tiny(), images, CPU))) == "code", name
+        (tmp_path / name).write_bytes(before)
+    assert Fingerprint.of(tiny(), images, CPU) == first
+    monkeypatch.setattr(torch, "__version__", "9.9.9")
+    assert first.differs(vars(Fingerprint.of(tiny(), images, CPU))) == "code"
+
+
+def test_files_that_are_no_checkpoint_stop_nothing(
+    trainer: Trainer, few: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.write(trainer.model, checkpoint.FOLDER / "model.safetensors")
+    (checkpoint.FOLDER / "text.safetensors").write_text("text")
+    (checkpoint.FOLDER / f".{MINE.name}-00000001.safetensors.7.part").write_bytes(b"half")
+    assert checkpoint.resume(make(few), MINE) == ResumeState([])
+    said = capsys.readouterr().out
+    assert "model.safetensors: not used, damaged" in said
+    assert "text.safetensors: not used, damaged" in said
+    assert not list(checkpoint.FOLDER.glob(".*.part"))  # what a killed process was writing

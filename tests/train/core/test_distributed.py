@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+from data.common.errors import UserError
+from data.datasets.dataset import Dataset
+from tests.tiny import TINY, as_tensors, start, tiny, weights, write_params
+from train import fit
+from train.core import checkpoint, distributed
+from train.core.augment import Augment
+from train.core.distributed import World
+from train.core.trainer import Trainer
+
+CPU = torch.device("cpu")
+STEPS = 20
+RECIPE: dict[str, Any] = {"batch": 24, "epochs": 20, "fall_epochs": 19.0, "progressive": []}
+
+# What each of the processes does: so many steps on its share of each batch. In float64, since 20 steps make
+# millionths of rounding into thousandths of the weights: one thread against two in float32 differ by 0.003.
+WORKER = f"""
+import torch
+from safetensors.torch import load_file, save_file
+from tests.tiny import tiny
+from train import loop
+from train.core.distributed import joined
+torch.set_num_threads(1)
+to_device = loop.to_device
+loop.to_device = lambda network, device: to_device(network, device).double()
+with joined() as world:
+    few = load_file("few.safetensors")
+    trainer = loop.Trainer(tiny(**{RECIPE}), few["images"], few["labels"], world)
+    augment = trainer._augment
+    trainer._augment = lambda *batch: augment(*batch).double()
+    for _ in range({STEPS}):
+        trainer.take_step()
+    weights = {{name: weight.contiguous() for name, weight in trainer.network.named_parameters()}}
+    save_file(weights | {{"totals": torch.tensor(trainer.totals())}}, f"rank{{world.rank}}")
+"""
+
+
+def torchrun(*command: str) -> subprocess.Popen[str]:
+    """Start a command in two processes, in the current folder."""
+    several = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # as README.md says of --max-restarts
+    }
+    return start(*several, *command, environment=environment)
+
+
+@pytest.fixture
+def images(few: Dataset) -> torch.Tensor:
+    """Return 80 real images, 80 x 32 x 32 x 3."""
+    return as_tensors(few)[0]
+
+
+def test_two_processes_train_as_one_that_normalises_the_halves_apart(
+    few: Dataset, images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labels = as_tensors(few)[1]
+    save_file({"images": images, "labels": labels}, "few.safetensors")
+    Path("worker.py").write_text(WORKER)
+    run = torchrun("worker.py")
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 0, errors
+    first, second = load_file("rank0"), load_file("rank1")
+
+    alone = Trainer(tiny(**RECIPE), images, labels)
+    alone.network.double()
+    for step in range(STEPS):
+        epoch, within = divmod(step, alone.steps)
+        rows = alone._rows(epoch)[within * 24 : (within + 1) * 24]
+        batch_images = alone._augment(images, rows, step, epoch, 32).double()
+        for group in alone.optimizer.param_groups:
+            group["lr"], group["momentum"] = alone.schedule.lr(step), alone.schedule.momentum(step)
+        half = len(rows) // 2
+        answers = torch.cat([alone.network(part) for part in (batch_images[:half], batch_images[half:])])
+        alone.optimizer.zero_grad()
+        F.cross_entropy(answers, labels[rows], label_smoothing=0.1).backward()  # type: ignore[no-untyped-call]
+        alone.optimizer.step()
+
+    for name, weight in alone.network.named_parameters():
+        assert torch.equal(first[name], second[name]), name
+        assert torch.allclose(first[name], weight, atol=1e-5), name
+    assert torch.equal(first["totals"], second["totals"])
+
+
+# Goes three steps into an epoch and writes a checkpoint, or goes on from that, and tells loss and accuracy.
+STOPPED = """
+import json
+from pathlib import Path
+from safetensors.torch import load_file
+from tests.tiny import tiny
+from train import checkpoint
+from train.core.checkpoint import Fingerprint, ResumeState
+from train.core.distributed import joined
+from train.core.trainer import Trainer
+with joined() as world:
+    few = load_file("few.safetensors")
+    trainer = Trainer(tiny(), few["images"], few["labels"], world)
+    run = Fingerprint("recipe", "data", "code", "cpu")
+    checkpoint.resume(trainer, run)
+    while trainer.step < 3:
+        trainer.take_step()
+    Path(f"totals-{world.size}-{world.rank}.json").write_text(json.dumps(trainer.totals()))
+    checkpoint.write(trainer, run, ResumeState([]))
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 2)])
+def test_loss_and_accuracy_of_an_epoch_outlast_a_stop_whatever_the_number_of_processes(
+    few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    images, labels = as_tensors(few)
+    save_file({"images": images, "labels": labels}, "few.safetensors")
+    Path("worker.py").write_text(STOPPED)
+    told = []
+    for size in (before, after):
+        run = torchrun("worker.py") if size == 2 else start("worker.py")
+        said, errors = run.communicate(timeout=300)
+        assert run.returncode == 0, errors
+        told += [Path(f"totals-{size}-{rank}.json").read_text() for rank in range(size)]
+    assert "going on after step 3" in said
+    assert len(set(told)) == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_the_shares_of_a_batch_are_all_of_it_once(size: int) -> None:
+    for count in (7, 16, 23):
+        shares = [list(range(count))[World(rank, size, CPU).share(count)] for rank in range(size)]
+        assert [row for share in shares for row in share] == list(range(count))
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_share_shows_the_images_that_it_is_in_the_whole_batch(images: torch.Tensor) -> None:
+    recipe = tiny(flip="random", shift=4.0, colour_jitter=0.4, cutout=8)
+    augment: Augment = Trainer(recipe, images, torch.zeros(80, dtype=torch.int64))._augment
+    rows = torch.randperm(80)[:23]
+    whole = augment(images, rows, 5, 0, 32)
+    shares = [World(rank, 3, CPU).share(23) for rank in range(3)]
+    parts = [augment(images, rows, 5, 0, 32, share) for share in shares]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_a_last_batch_too_small_for_the_processes_is_refused(images: torch.Tensor) -> None:
+    labels = torch.zeros(80, dtype=torch.int64)
+    with pytest.raises(
+        UserError,
+        match="the last one of an epoch of 80 images 1; expected at least an image for each of 2",
+    ):
+        Trainer(tiny(batch=79), images, labels, World(0, 2, CPU))
+
+
+def test_shared_batch_norm_is_refused_where_there_is_no_gpu(images: torch.Tensor) -> None:
+    with pytest.raises(UserError, match="processes on CPUs cannot share batch norm"):
+        Trainer(tiny(sync_bn=True), images, torch.zeros(80, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(("gpus", "wanted"), [(0, 1), (1, 1), (4, 4)])
+def test_auto_is_every_gpu_or_one_cpu(monkeypatch: pytest.MonkeyPatch, gpus: int, wanted: int) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert distributed.wanted("auto") == wanted
+    assert distributed.wanted(3) == 3
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match="3 processes on this machine, with 2 GPUs"):
+        distributed.launch(3, "train.fit")
+
+
+LONG = TINY | {
+    "epochs": 40,
+    "fall_epochs": 39.0,
+    "progressive": [{"epochs": 40, "size": 8}],
+    "average_epochs": 20.0,
+}
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes that a process started."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
+def test_a_recipe_starts_torchrun_and_a_process_that_dies_ends_the_run_which_is_resumed(
+    workspace: Path,
+) -> None:
+    write_params(workspace, **LONG | {"devices": 2})
+    whole = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    said, errors = whole.communicate(timeout=300)
+    assert whole.returncode == 0, errors
+    assert said.startswith("2 processes, started by torchrun\nResNet-11 v2, recipe quick, 64 images, CPU")
+    assert ", 2 processes, float32\n" in said
+    assert said.count("epoch 1/40") == 1
+    unstopped = weights()
+    Path("train/out/model.safetensors").unlink()
+
+    run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    os.kill(children(run.pid)[-1], signal.SIGKILL)
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode == 1
+    assert "error: process 1 of this training was ended by SIGKILL\nhint: the same command goes on" in errors
+    assert "Traceback" not in errors
+    assert not Path("train/out/model.safetensors").exists()
+
+    again = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    said, errors = again.communicate(timeout=300)
+    assert again.returncode == 0, errors
+    assert "going on after step" in said
+    assert weights() == unstopped
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the processes in /proc")
+def test_a_run_goes_on_with_another_number_of_processes_and_after_one_of_them_died(workspace: Path) -> None:
+    """Elastic: with devices auto, torchrun decides; the schedule and the batches stay those of the recipe."""
+    write_params(workspace, **LONG | {"devices": "auto"})
+    run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    run.kill()
+    run.communicate(timeout=300)
+
+    run = torchrun("--max-restarts", "1", "-m", "train.fit")
+    assert run.stdout is not None
+    assert "going on after step" in "".join(itertools.takewhile(not_the_epoch(20), run.stdout))
+    os.kill(children(run.pid)[-1], signal.SIGKILL)
+    said, errors = run.communicate(timeout=300)
+    assert run.returncode == 0, errors
+    assert "going on after step" in said
+    assert "epoch 40/40" in said
+    assert fit.METRICS.exists()
+    assert not list(checkpoint.FOLDER.glob("*.safetensors"))
+
+
+def not_the_epoch(number: int) -> Callable[[str], bool]:
+    """Say of a printed line that it is not that of an epoch."""
+    return lambda line: not line.startswith(f"epoch {number}/")
+
+
+def test_a_second_training_and_its_processes_keep_away(workspace: Path) -> None:
+    write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0})
+    first = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    assert first.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in first.stdout)
+    write_params(workspace, **LONG | {"devices": "auto"})
+    second = torchrun("-m", "train.fit")
+    _, errors = second.communicate(timeout=300)
+    assert second.returncode == 1
+    assert errors.count("error: train/out/checkpoints: another training is at work here") == 1
+    assert first.poll() is None
+    first.kill()
+    first.communicate(timeout=300)
+
+
+def test_another_number_of_processes_than_the_recipe_says_is_refused(workspace: Path) -> None:
+    write_params(workspace, **LONG | {"devices": 1})
+    run = torchrun("-m", "train.fit")
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 1
+    assert errors.count("error: params.yaml: devices is 1, and torchrun started 2 processes") == 1
+    assert not checkpoint.FOLDER.exists()
+
+
+@pytest.mark.parametrize(("speaks", "said"), [(True, "process 8: error: no images\n"), (False, "")])
+def test_the_first_process_of_another_machine_says_what_is_wrong_there(
+    capsys: pytest.CaptureFixture[str], speaks: bool, said: str
+) -> None:
+    with pytest.raises(SystemExit), distributed._silent(8, speaks):
+        print("epoch 1/40")
+        raise UserError("no images", "bring them there.")
+    out, errors = capsys.readouterr()
+    assert out == ""
+    assert errors.startswith(said)
+    assert bool(errors) == speaks
+
+
+@pytest.mark.parametrize(("by", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_to_all_processes_ends_the_run_after_a_checkpoint(
+    workspace: Path, by: signal.Signals, code: int
+) -> None:
+    write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0, "devices": 2})
+    run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    os.killpg(run.pid, by)  # as a terminal and a cluster do; torchrun passes it on besides
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == code
+    assert "stopping after this step" in errors
+    assert list(checkpoint.FOLDER.glob("*-*.safetensors"))
+    assert not list(checkpoint.FOLDER.glob(".*.part"))
+
+
+def test_under_nohup_it_goes_on_when_the_terminal_is_closed(workspace: Path) -> None:
+    write_params(workspace, **LONG | {"epochs": 4000, "fall_epochs": 3999.0, "devices": 2})
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; the run inherits it
+    try:
+        run = start(environment={"CUDA_VISIBLE_DEVICES": ""}, new_session=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert run.stdout is not None
+    assert any(line.startswith("epoch 2/") for line in run.stdout)
+    os.killpg(run.pid, signal.SIGHUP)
+    assert any(line.startswith("epoch 9/") for line in run.stdout)
+    os.killpg(run.pid, signal.SIGTERM)
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode == 143, errors

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from data.common.errors import UserError
+from data.datasets.dataset import CLASSES
+from tests.tiny import untrained
+from train.core import model
+from train.core.augment import Normalise
+from train.core.model import Model
+from train.core.network import ResNet
+
+CPU = torch.device("cpu")
+
+
+def test_a_written_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    written = Model(ResNet(11), Normalise.of("image", torch.randint(256, (9, 32, 32, 3))), 40)
+    model.write(written, tmp_path / "model.safetensors")
+    loaded = model.load(CPU, tmp_path / "model.safetensors")
+    assert (loaded.network.depth, loaded.size) == (11, 40)
+    for name, tensor in written.network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor)
+    assert torch.equal(loaded.normalise.mean, written.normalise.mean)
+    assert torch.equal(loaded.normalise.std, written.normalise.std)
+
+
+def test_a_network_of_an_older_release_takes_images_as_they_are(tmp_path: Path) -> None:
+    about(json.dumps({"classes": CLASSES, "depth": 11}))(tmp_path / "model.safetensors")
+    assert model.load(CPU, tmp_path / "model.safetensors").size == 32
+
+
+@pytest.mark.parametrize(
+    ("size", "what"),
+    [
+        (30, "a multiple of 4"),
+        (0, "greater than or equal to 8"),
+        (1_000_000, "less than or equal to 64"),
+        ("40", "a valid integer"),
+        (None, "a valid integer"),
+    ],
+)
+def test_a_size_that_is_none_is_named(tmp_path: Path, size: object, what: str) -> None:
+    about(json.dumps({"classes": CLASSES, "depth": 11, "size": size}))(tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=rf"not a trained network \(size: Input should be {what}"):
+        model.load(CPU, tmp_path / "model.safetensors")
+
+
+def test_the_same_network_is_the_same_bytes(tmp_path: Path) -> None:
+    written = untrained()
+    for name in "ab":
+        model.write(written, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def not_there(path: Path) -> None:
+    pass
+
+
+def text(path: Path) -> None:
+    path.write_text("not a model")
+
+
+def pickled(path: Path) -> None:
+    torch.save(ResNet(11).state_dict(), path)
+
+
+def cut_short(path: Path) -> None:
+    model.write(untrained(), path)
+    path.write_bytes(path.read_bytes()[:10_000])
+
+
+def somebody_elses(path: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, path)
+
+
+def about(text: str) -> Callable[[Path], None]:
+    """Return a function that writes the weights of depth 11 with another description."""
+
+    def write(path: Path) -> None:
+        inputs = {"input.mean": torch.zeros(3), "input.std": torch.ones(3)}
+        save_file(ResNet(11).state_dict() | inputs, path, {"about": text})
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (not_there, "no such file"),
+        (text, "not a trained network"),
+        (pickled, "not a trained network"),
+        (cut_short, "not a trained network"),
+        (somebody_elses, "not a trained network"),
+        (about('{"classes": [], "depth": 20}'), "not a trained network (Error(s) in loading state_dict"),
+        (about('{"classes": [], "depth": 12}'), "not a trained network (depth is 12; expected 9 n + 2)"),
+        (about('{"classes": []}'), "not a trained network"),
+        (about('["depth"]'), "not a trained network"),
+        (about("depth 11"), "not a trained network"),
+        (
+            about('{"classes": ["cat", "dog"], "depth": 11}'),
+            "knows the classes ['cat', 'dog']; expected ['airplane'",
+        ),
+    ],
+)
+def test_a_file_that_is_something_else_is_named(tmp_path: Path, make: object, what: str) -> None:
+    path = tmp_path / "model.safetensors"
+    assert callable(make)
+    make(path)
+    with pytest.raises(UserError) as caught:
+        model.load(CPU, path)
+    assert what in caught.value.what
+    assert caught.value.what.startswith(str(path))
+    assert caught.value.hint.startswith("name a file that the stage train wrote")

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from tests.tiny import tiny
+from train.core.muon import Muon, Table, orthogonal
+from train.core.network import ResNet
+from train.core.trainer import optimizer
+
+
+def kernel(rows: int, columns: int, seed: int = 1) -> nn.Parameter:
+    """Return a kernel of rows x columns x 1 x 1 with a gradient."""
+    generator = torch.Generator().manual_seed(seed)
+    made = nn.Parameter(torch.randn(rows, columns, 1, 1, generator=generator))
+    made.grad = torch.randn(rows, columns, 1, 1, generator=generator)
+    return made
+
+
+@given(st.integers(1, 24), st.integers(1, 24), st.integers(0, 1000))
+def test_all_directions_get_nearly_the_same_length(rows: int, columns: int, seed: int) -> None:
+    matrix = torch.randn(1, rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    left, values, right = torch.linalg.svd(matrix[0], full_matrices=False)
+    made = orthogonal(matrix)[0]
+    lengths = torch.einsum("ri,rc,ic->i", left, made, right)  # along the matrix' own directions
+    assert torch.allclose(made, left @ torch.diag(lengths) @ right, atol=1e-6)  # and there are no others
+    assert (lengths < 1.25).all()
+    assert (lengths[values > 0.05 * matrix.norm()] > 0.6).all()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_no_gradient_is_no_step(dtype: torch.dtype | None) -> None:
+    assert torch.equal(orthogonal(torch.zeros(2, 3, 4), dtype), torch.zeros(2, 3, 4))
+
+
+def test_in_bfloat16_directions_get_nearly_the_same_length_too() -> None:
+    matrix = torch.randn(1, 16, 64, generator=torch.Generator().manual_seed(5))
+    made = orthogonal(matrix, torch.bfloat16)
+    assert made.dtype == torch.float32
+    values = torch.linalg.svdvals(made[0])
+    assert (values > 0.6).all()
+    assert (values < 1.25).all()
+    assert torch.cosine_similarity(made.flatten(), orthogonal(matrix).flatten(), dim=0) > 0.999
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 48), (48, 16), (24, 24)])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_it_goes_where_torchs_own_goes(rows: int, columns: int, nesterov: bool) -> None:
+    """For matrices of equal length torch's differs by a factor alone, and rounds to bfloat16."""
+    ours = kernel(rows, columns)
+    theirs = nn.Parameter(ours.detach().flatten(1).clone())
+    mine = Muon([{"params": [ours], "turn": 1.0}], lr=1e-3, momentum=0.9, nesterov=nesterov)
+    torchs = torch.optim.Muon([theirs], lr=1e-3, weight_decay=0.0, momentum=0.9, nesterov=nesterov)
+    for step in range(3):
+        before, base = ours.detach().flatten(1).clone(), theirs.detach().clone()
+        ours.grad = kernel(rows, columns, seed=step + 2).grad
+        assert ours.grad is not None
+        theirs.grad = ours.grad.flatten(1).clone()
+        mine.step()
+        torchs.step()  # type: ignore[no-untyped-call]
+        moved, expected = ours.detach().flatten(1) - before, theirs.detach() - base
+        # Ours then goes back to its length: what is left is across the kernel.
+        expected -= before * (expected * before).sum() / before.square().sum()
+        assert torch.cosine_similarity(moved.flatten(), expected.flatten(), dim=0) > 0.99
+
+
+SHAPES = [(6, 4, 3, 3), (6, 4, 3, 3), (9, 4, 3, 3), (6, 12, 1, 1), (12, 6, 1, 1), (48, 4, 3, 3)]
+
+
+def kernels(shapes: list[tuple[int, int, int, int]]) -> list[nn.Parameter]:
+    """Return kernels with gradients, colours last as in training."""
+    generator = torch.Generator().manual_seed(7)
+    made = []
+    for shape in shapes:
+        one = torch.randn(shape, generator=generator).to(memory_format=torch.channels_last)
+        made.append(nn.Parameter(one))
+        made[-1].grad = torch.randn(shape, generator=generator)
+    return made
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize(
+    ("few_calls", "dtype", "nearness"),
+    [(False, None, 1e-4), (True, None, 1e-4), (True, torch.bfloat16, 0.05)],
+)
+def test_many_kernels_turn_each_by_its_own_gradient(
+    nesterov: bool, few_calls: bool, dtype: torch.dtype | None, nearness: float
+) -> None:
+    """Of one shape, wide, narrow, and of as many rows: together as each alone."""
+
+    def steps(of: list[nn.Parameter], few_calls: bool, dtype: torch.dtype | None = None) -> None:
+        group = {"params": of, "turn": 1.0}
+        settings = {"lr": 0.1, "momentum": 0.9, "nesterov": nesterov}
+        optimiser = Muon([group], few_calls=few_calls, dtype=dtype, **settings)
+        for _ in range(3):
+            optimiser.step()
+
+    before, together, alone = kernels(SHAPES), kernels(SHAPES), kernels(SHAPES)
+    steps(together, few_calls, dtype)
+    for one in alone:
+        steps([one], False)
+    for old, one, other in zip(before, together, alone, strict=True):
+        assert ((one - other).norm() < nearness * (other - old).norm()).item()
+        assert one.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_matrices_of_a_table_are_those_of_its_kernels_and_zeros() -> None:
+    made = kernels(SHAPES)
+    table = Table(made)
+    batches = table.matrices(made)
+    assert [batch.shape for batch in batches] == [(4, 6, 36), (1, 9, 36), (1, 36, 48)]
+    for one, back in zip(made, table.kernels(batches), strict=True):
+        assert torch.equal(one, back)
+        assert one.stride() == back.stride()
+    flat = [one.detach().permute(0, 2, 3, 1).flatten(1) for one in made]
+    for matrix, expected in zip(batches[0], [flat[0], flat[1], flat[3], flat[4].T], strict=True):
+        assert torch.equal(matrix[:, : expected.shape[1]], expected)
+        assert not matrix[:, expected.shape[1] :].any()
+
+
+def test_a_step_turns_a_kernel_by_its_share_and_keeps_its_length() -> None:
+    one = kernel(32, 64)
+    before = one.detach().clone()
+    Muon([{"params": [one], "turn": 0.1}], lr=0.5, momentum=0.9, nesterov=True).step()
+    assert one.norm().item() == pytest.approx(before.norm().item(), rel=1e-5)
+    assert ((one - before).norm() / before.norm()).item() == pytest.approx(0.05, rel=0.25)
+
+
+def test_all_other_weights_move_as_by_torchs_sgd() -> None:
+    def network() -> ResNet:
+        torch.manual_seed(3)
+        made = ResNet(11)
+        made(torch.randn(4, 3, 8, 8)).square().sum().backward()
+        return made
+
+    muon, plain = network(), network()
+    device = torch.device("cpu")
+    first, second = optimizer(muon, tiny(muon_lr=0.02), device), optimizer(plain, tiny(), device)
+    assert isinstance(first, Muon)
+    assert not isinstance(second, Muon)
+    first.step()
+    second.step()
+    for (name, one), other in zip(muon.named_parameters(), plain.parameters(), strict=True):
+        assert torch.equal(one, other) == (one.ndim != 4), name
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "native", "few_calls", "dtype"),
+    [
+        ("cpu", "bfloat16", True, False, None),
+        ("cuda", "bfloat16", True, True, torch.bfloat16),
+        ("cuda", "bfloat16", False, True, None),
+        ("cuda", "float32", True, True, None),
+    ],
+)
+def test_a_gpu_turns_all_kernels_in_few_calls_in_the_precision_of_the_recipe(
+    device: str,
+    precision: str,
+    native: bool,
+    few_calls: bool,
+    dtype: torch.dtype | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("train.core.device.computes_bfloat16", lambda _: native)
+    made = optimizer(ResNet(11), tiny(muon_lr=0.02, precision=precision), torch.device(device))
+    assert isinstance(made, Muon)
+    assert (made.few_calls, made.dtype) == (few_calls, dtype)
+
+
+def test_at_the_peak_a_kernel_turns_by_muon_lr() -> None:
+    torch.manual_seed(3)
+    network = ResNet(11)
+    made = optimizer(network, tiny(muon_lr=0.02, max_lr=0.5), torch.device("cpu"))
+    before = [kernel.detach().clone() for kernel in network.parameters()]
+    for parameter in network.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    made.step()  # the optimiser's own rate is max_lr
+    pairs = zip(network.parameters(), before, strict=True)
+    turns = [((one - old).norm() / old.norm()).item() for one, old in pairs if one.ndim == 4]
+    assert np.mean(turns) == pytest.approx(0.02, rel=0.25)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data import params
+from tests.tiny import ROOT, tiny
+from train.core.schedule import Schedule
+
+RECIPES = params.load(ROOT / "params.yaml").recipes
+
+
+def test_original_has_the_published_learning_rates_to_the_last_digit() -> None:
+    log = pd.read_csv(ROOT / "train/reference/published.csv")
+    schedule = Schedule(RECIPES["original"].train, steps=98)
+    assert schedule.total == 50 * 98
+    for epoch, published in enumerate(log["lr"]):
+        for step in (0, 50, 97):
+            assert schedule.lr(epoch * 98 + step) == pytest.approx(published, abs=1e-9)
+            assert schedule.momentum(epoch * 98 + step) == 0.95
+
+
+@pytest.mark.parametrize("name", ["quick", "fast", "best"])
+def test_one_cycle_climbs_to_the_peak_once_and_comes_down_to_nearly_zero(name: str) -> None:
+    train = RECIPES[name].train
+    schedule = Schedule(train, steps=100)
+    rates = [schedule.lr(step) for step in range(schedule.total)]
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert max(rates) == pytest.approx(train.max_lr, rel=0.01)
+    assert 0 < rates[0] < 0.01 * train.max_lr
+    assert 0 < rates[-1] < 0.01 * train.max_lr
+    assert peak / schedule.total == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("at_peak", [0.85, 0.99])
+def test_the_momentum_is_at_its_other_end_where_the_rate_is_greatest(at_peak: float) -> None:
+    train = tiny(momentum=0.95, momentum_at_peak=at_peak)
+    schedule = Schedule(train, steps=100)
+    peak = max(range(schedule.total), key=schedule.lr)
+    ends = [schedule.momentum(step) for step in (0, peak, schedule.total - 1)]
+    assert ends == pytest.approx([0.95, at_peak, 0.95], abs=0.001)
+
+
+lr = st.floats(0, 10)
+
+
+@given(
+    steps=st.integers(1, 500),
+    epochs=st.integers(1, 20),
+    rise=st.floats(0, 1),
+    start=lr,
+    final=lr,
+    peak=st.floats(10, 20),
+    momenta=st.tuples(st.floats(0.5, 0.99), st.floats(0.5, 0.99)),
+    changes=st.sampled_from(["step", "epoch"]),
+)
+def test_rates_stay_between_their_ends_and_momentum_goes_to_its_value_at_the_peak_and_back(
+    steps: int,
+    epochs: int,
+    rise: float,
+    start: float,
+    final: float,
+    peak: float,
+    momenta: tuple[float, float],
+    changes: str,
+) -> None:
+    train = tiny(
+        epochs=epochs,
+        progressive=[],
+        rise_epochs=rise * epochs,
+        fall_epochs=(1 - rise) * epochs * 0.999,
+        start_lr=start,
+        max_lr=peak,
+        final_lr=final,
+        lr_changes=changes,
+        momentum=momenta[0],
+        momentum_at_peak=momenta[1],
+    )
+    schedule = Schedule(train, steps)
+    for step in {0, schedule.total // 3, schedule.total - 1}:
+        assert min(start, final) <= schedule.lr(step) <= peak
+        assert min(momenta) <= schedule.momentum(step) <= max(momenta)
+    for rising, steps_of_it in ((True, rise * epochs), (False, 0.999 * epochs)):
+        first = 0.0 if rising else rise * epochs
+        within = [step for step in range(schedule.total) if first < schedule._epoch(step) < steps_of_it]
+        for one, other in ((within[0], within[-1]),) if within else ():
+            # Towards the peak momentum goes to its value there, and back again after it.
+            way = schedule.momentum(other) - schedule.momentum(one)
+            assert way * (momenta[1] - momenta[0]) * (1 if rising else -1) >= 0
+    at_rest = schedule.momentum(10 * schedule.total)  # after the cycle
+    assert at_rest == momenta[0]
+
+
+def test_a_rate_by_epoch_changes_between_epochs_only() -> None:
+    schedule = Schedule(RECIPES["original"].train, steps=7)
+    for epoch in range(50):
+        assert len({schedule.lr(epoch * 7 + step) for step in range(7)}) == 1

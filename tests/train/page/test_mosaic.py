@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.datasets.dataset import Dataset
+from train.page.mosaic import COLUMNS, Mosaic
+
+
+def test_each_image_is_at_its_place_to_the_last_bit(few: Dataset) -> None:
+    tiles = few.images.transpose(0, 2, 3, 1)
+    mosaic = Mosaic(32)
+    places = [mosaic.add(tile) for tile in tiles]
+    assert places == list(range(80))
+    kind, _, encoded = mosaic.uri().partition(",")
+    assert kind == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        whole = np.asarray(image.convert("RGB"))
+    assert whole.shape == (mosaic.rows * 32, COLUMNS * 32, 3)
+    for place, tile in zip(places, tiles, strict=True):
+        row, column = divmod(place, COLUMNS)
+        assert np.array_equal(whole[32 * row : 32 * (row + 1), 32 * column : 32 * (column + 1)], tile)
+
+
+def test_a_image_is_kept_once() -> None:
+    mosaic = Mosaic(2)
+    black, white = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 255, np.uint8)
+    assert [mosaic.add(each) for each in (black, white, black.copy())] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("images", "rows"), [(0, 1), (1, 1), (32, 1), (33, 2)])
+def test_rows(images: int, rows: int) -> None:
+    mosaic = Mosaic(1)
+    for number in range(images):
+        mosaic.add(np.full((1, 1, 3), number, np.uint8))
+    assert mosaic.rows == rows
+    assert mosaic.image().size == (COLUMNS, rows)

@@ -1,0 +1,1 @@
+"""Runs beside each other, and whether a difference is more than chance."""

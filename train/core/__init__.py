@@ -1,0 +1,1 @@
+"""What decides a training result: network, trainer, schedule, optimiser, augmentation, checkpoints, devices."""

@@ -1,0 +1,114 @@
+"""The machine that the network runs on: its device, its memory, and where random numbers come from."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from data.datasets import dataset
+
+# Purposes of random numbers: one stream each, so that no two draw the same.
+ORDER, AUGMENT, COINS = range(3)
+
+# glibc's names for mallopt (malloc.h).
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+
+
+def choose_device(number: int = 0) -> torch.device:
+    """Choose the GPU of a number if there are GPUs, else the CPU, and set it up.
+
+    float32 is float32 on either: left alone, a GPU's convolutions keep ten bits of each factor (TF32).
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
+
+
+def describe(device: torch.device) -> str:
+    """Return what a log says about a device: its name, or the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Say whether a device multiplies bfloat16 natively; emulated it is many times slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def in_bfloat16(device: torch.device, precision: str) -> bool:
+    """Say whether a recipe's precision is "bfloat16" and the device has it."""
+    return precision == "bfloat16" and computes_bfloat16(device)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the mixed precision of a training step: "float32", or "bfloat16" where the device has it.
+
+    Weights, running statistics and the loss stay in float32 (Micikevicius et al. 2018).
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(device, precision))
+
+
+def compiled(network: nn.Module, when: str, device: torch.device) -> nn.Module:
+    """Return the network compiled by torch.compile if it is wanted: "never", on a "gpu", or "always".
+
+    Code is made at the first step, and anew for each size of images. On a GPU the steps are recorded as
+    CUDA graphs.
+    """
+    if when == "never" or (when == "gpu" and device.type != "cuda"):
+        return network
+    mode = "reduce-overhead" if device.type == "cuda" else "default"
+    found = torch.compile(network, mode=mode, dynamic=False)
+    assert isinstance(found, nn.Module)  # its types say no more than that it can be called
+    return found
+
+
+def cannot_compile(error: Exception) -> bool:
+    """Say whether an error comes from torch.compile, as where there is no C++ compiler."""
+    from torch._dynamo.exc import TorchDynamoException  # two seconds, only where something is compiled
+
+    return isinstance(error, TorchDynamoException)
+
+
+def keep_large_blocks() -> None:
+    """Tell glibc to keep freed memory, to be called before the first tensor is made.
+
+    As it comes, glibc returns each large block to the system and faults it in again at the next step: a third
+    of the time of a step and more in float32 at batch 512, nothing to speak of at 128. Elsewhere than on
+    glibc nothing is done.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(AttributeError, OSError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)  # never
+        libc.mallopt(M_TOP_PAD, 256 << 20)
+
+
+def on_device(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return a prepared split's images, N x 32 x 32 x 3, colours last, and labels, N, on the device."""
+    images, labels, _ = dataset.load(path)
+    colours_last = torch.from_numpy(images).to(device).permute(0, 2, 3, 1).contiguous()
+    return colours_last, torch.from_numpy(labels).to(device).long()
+
+
+def seeded(*key: int, device: torch.device | None = None) -> torch.Generator:
+    """Return a generator whose numbers depend on the key alone, such as seed, purpose and step.
+
+    So nothing random has to be saved for a run to go on where it stopped. `SeedSequence` mixes the key, since
+    torch's CPU generator takes no more than 32 bits of a seed.
+    """
+    state = int(np.random.SeedSequence(key).generate_state(1)[0])
+    return torch.Generator(device or "cpu").manual_seed(state)

@@ -1,0 +1,50 @@
+"""Super-convergence's one cycle (Smith and Topin 2018; Smith 2018): a pure function of the step.
+
+The learning rate climbs in a straight line from `start_lr` to `max_lr`, falls in a straight line to
+`final_lr` and stays there; momentum goes to its value at the peak and back. No state, so nothing to save and
+nothing to get out of step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.params import Train
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The cycle of a run of `epochs` epochs with `steps` steps each."""
+
+    params: Train
+    steps: int  # in an epoch
+
+    @property
+    def total(self) -> int:
+        """The number of steps in the whole schedule."""
+        return self.params.epochs * self.steps
+
+    def _epoch(self, step: int) -> float:
+        """Return where in the cycle a step lies, in epochs.
+
+        A rate by step is that in the middle of the step: neither the first nor the last one is spent at a
+        rate of zero. A rate by epoch is that of its beginning, as Keras' LearningRateScheduler sets it.
+        """
+        if self.params.lr_changes == "epoch":
+            return step // self.steps
+        return (step + 0.5) / self.steps
+
+    def _between(self, step: int, start: float, peak: float, final: float) -> float:
+        rise, fall = (share * self.params.epochs for share in (self.params.rise, self.params.fall))
+        return float(np.interp(self._epoch(step), (0, rise, rise + fall), (start, peak, final)))
+
+    def lr(self, step: int) -> float:
+        """Return the learning rate at a step, counted from 0."""
+        return self._between(step, self.params.start_lr, self.params.max_lr, self.params.final_lr)
+
+    def momentum(self, step: int) -> float:
+        """Return the momentum at a step, counted from 0."""
+        low = self.params.momentum
+        return self._between(step, low, self.params.momentum_at_peak, low)

@@ -1,0 +1,180 @@
+"""Dataset of a run, as PNG and for a page: curves beside the published ones, confusions, reliability."""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from data.common.files import write_bytes
+from data.datasets.dataset import CLASSES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from train.core.inference import Score
+
+PUBLISHED = Path("train/reference/published.csv")
+
+OURS, GREY = "#1f6feb", "#8c959f"
+
+
+def curves(ours: pd.DataFrame, watch_test: bool = False, tested: Score | None = None) -> Figure:
+    """Draw loss, accuracy and learning rate by epoch, with the published log in grey behind.
+
+    The images watched are the test images or those held out for validation; the log's were the former.
+    How well the test images were recognised after the last epoch is a mark of its own.
+    """
+    published = pd.read_csv(PUBLISHED)
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    loss, accuracy, rate = figure.subplots(1, 3)
+    for table, colour, name, test in (
+        (published, GREY, "published", True),
+        (ours, OURS, "this run", watch_test),
+    ):
+        watched = f"{name}: {'test' if test else 'validation'}"
+        _pair(loss, table, "loss", colour, (f"{name}: train", watched))
+        _pair(accuracy, table, "accuracy", colour, (f"{name}: train", watched))
+        marker = _marker(table)
+        rate.plot(table["epoch"], table["lr"], color=colour, marker=marker, label=f"{name}: learning rate")
+        rate.plot(
+            table["epoch"], table["momentum"], ":", color=colour, marker=marker, label=f"{name}: momentum"
+        )
+    if tested:
+        name = f"this run: test, {tested.accuracy:.2%} after the last epoch"
+        for axes, value in ((loss, tested.loss), (accuracy, tested.accuracy)):
+            axes.plot(ours["epoch"].iloc[-1:], [value], "D", color=OURS, label=name, zorder=3)
+    loss.set(title="Loss", xlabel="epoch", ylim=(0, 2.6))
+    accuracy.set(title="Accuracy", xlabel="epoch", ylim=(0, 1))
+    rate.set(title="Learning rate (momentum dotted)", xlabel="epoch", ylim=(0, None))
+    for axes in (loss, accuracy, rate):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    # One legend below all: within the axes it would cover curves, and its marks would look like points.
+    figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
+def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, names: tuple[str, str]) -> None:
+    """Draw a value on the train images (dashed) and, where others are watched, on those (solid)."""
+    marker = _marker(table)
+    train, watched = names
+    axes.plot(table["epoch"], table[column], "--", color=colour, alpha=0.7, marker=marker, label=train)
+    if table[f"val_{column}"].notna().any():
+        axes.plot(table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=watched)
+
+
+def _marker(table: pd.DataFrame) -> str:
+    """Mark single epochs where there are few, so that a run of one epoch can be seen."""
+    return "." if len(table) <= 15 else ""
+
+
+def confusion(counts: pd.DataFrame) -> Figure:
+    """Draw how often each class (rows) was taken for each (columns), coloured by the share of its row."""
+    share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    figure = Figure(figsize=(7, 6.2), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(share.to_numpy(), cmap="Blues", vmin=0, vmax=1)
+    ticks = range(len(CLASSES))
+    axes.set_xticks(ticks, CLASSES, rotation=45, ha="right")
+    axes.set_yticks(ticks, CLASSES)
+    axes.set(title="Confusion matrix: number of test images", xlabel="predicted", ylabel="actual")
+    for (row, column), number in np.ndenumerate(counts.to_numpy()):
+        if number:
+            colour = "white" if share.to_numpy()[row, column] > 0.5 else "black"
+            axes.text(column, row, str(number), ha="center", va="center", color=colour, fontsize=9)
+    return figure
+
+
+def reliability(table: pd.DataFrame) -> Figure:
+    """Draw the accuracy in each range of confidence, and how many images are in it."""
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    accuracy, number = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    middle = (table["from"] + table["to"]) / 2
+    width = float(table["to"].iloc[0] - table["from"].iloc[0]) * 0.92
+    accuracy.bar(middle, table["accuracy"].fillna(0), width, color=OURS, label="accuracy")
+    accuracy.plot([0, 1], [0, 1], "--", color=GREY, label="as accurate as it is confident")
+    accuracy.set(title="Reliability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    number.bar(middle, table["images"], width, color=GREY)
+    number.set(xlabel="confidence", ylabel="images")
+    accuracy.legend(loc="upper left", frameon=False)
+    for axes in (accuracy, number):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def gallery(images: Sequence[tuple[NDArray[np.uint8], str]], columns: int, title: str) -> Figure:
+    """Draw images in rows, each with its text above it."""
+    rows = max(math.ceil(len(images) / columns), 1)
+    figure = Figure(figsize=(columns * 1.5, rows * 1.85 + 0.4), layout="constrained")
+    figure.suptitle(title)
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, (image, text) in zip(figure.axes, images, strict=False):
+        axes.imshow(image)
+        axes.set_title(text, fontsize=8)
+    return figure
+
+
+def range_test(curve: pd.DataFrame, suggested: float | None) -> Figure:
+    """Draw accuracy and loss on the batches by learning rate, with the suggested maximum if there is one."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, column in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        axes.plot(curve["lr"], curve[column], ".", color=GREY, markersize=2, label="each step")
+        axes.plot(curve["lr"], curve[f"smooth_{column}"], color=OURS, label="mean of the steps around")
+        if suggested is not None:
+            label = f"best at {suggested:.3g}"
+            axes.axvline(suggested, color="black", linewidth=1, linestyle=":", label=label)
+        axes.set(title=f"{column.capitalize()} on the batches", xlabel="learning rate")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylim(0, 1)
+    figure.axes[1].set_ylim(0, min(4.0, float(curve["loss"].max()) * 1.05))
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
+    )
+    return figure
+
+
+# What a page draws in its own colours, light or dark, by what a figure has.
+VARIABLES = {
+    OURS: "var(--ours)",
+    GREY: "var(--grey)",
+    "#b0b0b0": "var(--line)",
+    "#000000": "var(--ink)",
+    "#cccccc": "var(--line)",
+    "#ffffff": "none",
+}
+
+
+def svg(figure: Figure, name: str, description: str) -> str:
+    """Return a figure as an element of a page, in the page's colours and letters.
+
+    `name` keeps its ids apart from those of other figures; `description` is what a screen reader says.
+    """
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    drawn = file.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"#[0-9a-f]{6}\b", lambda found: VARIABLES.get(found[0], found[0]), drawn)
+    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", drawn)
+    drawn = re.sub(r' (width|height)="[\d.]+pt"', "", drawn, count=2)
+    return drawn.replace("<svg", f'<svg role="img" aria-label="{html.escape(description)}"', 1)
+
+
+def write(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, without the release of matplotlib in it: the same figure is the same bytes."""
+    png = io.BytesIO()
+    figure.savefig(png, dpi=110, metadata={"Software": None})
+    write_bytes(path, png.getvalue())
