@@ -167,6 +167,16 @@ class Train(_Group):
         return tuple(zip((*ends, self.epochs), self.sizes, strict=True))
 
 
+def too_few(train: Train, images: int) -> str:
+    """Return what a training would need more train images for than there are; nothing if they suffice."""
+    if train.validation >= images:
+        return f"validation is {train.validation}; expected fewer than the {images:,} train images"
+    left = images - train.validation
+    if train.batch > left:
+        return f"batch is {train.batch}; expected at most the {left:,} images that are trained on"
+    return ""
+
+
 class Recipe(_Group):
     """A named way to train, with the images it takes."""
 
@@ -183,20 +193,11 @@ class Params(_Group):
     recipes: dict[str, Recipe]
 
     @model_validator(mode="after")
-    def _there_are_enough_images(self) -> Params:
+    def _images_suffice(self) -> Params:
         """DVC deletes a stage's outputs before it runs the stage: what training would refuse goes first."""
         for name, recipe in self.recipes.items():
-            train, there = recipe.train, recipe.prepare.train_images
-            source = f"the {there:,} train images of {recipe.prepare.source}"
-            if train.validation >= there:
-                raise ValueError(
-                    f"recipes.{name}.train.validation is {train.validation}; expected fewer than {source}"
-                )
-            if train.batch > there - train.validation:
-                less = f" less the {train.validation:,} of validation" if train.validation else ""
-                raise ValueError(
-                    f"recipes.{name}.train.batch is {train.batch}; expected at most {source}{less}"
-                )
+            if problem := too_few(recipe.train, recipe.prepare.train_images):
+                raise ValueError(f"recipes.{name}.train.{problem}")
         return self
 
     @property
