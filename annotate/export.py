@@ -14,8 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from annotate.label_studio.config import configured, fetch
-from annotate.labelling.entries import read_export
-from annotate.labelling.export_file import tidy, unlabelled
+from annotate.labelling.export_file import normalise, read_export, unlabelled
 from annotate.labelling.tasks import EXPORT, TASKS, Task, read_tasks
 from data.common.errors import UserError
 from data.common.files import write_json
@@ -36,7 +35,7 @@ def fetched(raw: list[dict[str, Any]], tasks: tuple[Task, ...], shown: str) -> l
 
     Raises `UserError` if none is ours: another project's labels must not take the place of ours.
     """
-    entries = tidy(raw)
+    entries = normalise(raw)
     ours = {task.image_id for task in tasks}
     if not any(entry["image_id"] in ours for entry in entries):
         raise UserError(

@@ -19,7 +19,7 @@ from annotate.formats.voc import write_voc
 from annotate.formats.yolo import write_yolo
 from annotate.labelling import contact_sheet, tables
 from annotate.labelling.consensus import LabelledImage, judge
-from annotate.labelling.entries import read_export
+from annotate.labelling.export_file import read_export
 from annotate.labelling.metrics import measure
 from annotate.labelling.records import Problem
 from annotate.labelling.scheme import Scheme, read_scheme

@@ -48,7 +48,7 @@ def from_sample(count: int, seed: int, more: Sequence[str]) -> Iterator[tuple[st
             raise UserError(
                 f"{CHOSEN}: {name} is not among the sample's test images", "take the name out of the file."
             )
-        yield name, Image.fromarray(dataset.images[names.index(name)].transpose(1, 2, 0))
+        yield name, Image.fromarray(dataset.images[names.index(name)])
 
 
 def from_folder(

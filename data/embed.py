@@ -32,9 +32,9 @@ def choose(dataset: Dataset, per_class: int) -> Dataset:
 
 
 def to_sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Lay N x 3 x 32 x 32 images out in rows: height x width x 3; N is a multiple of columns."""
-    tiles = images.reshape(-1, columns, 3, SIDE, SIDE)
-    return tiles.transpose(0, 3, 1, 4, 2).reshape(-1, columns * SIDE, 3)
+    """Lay N x 32 x 32 x 3 images out in rows: height x width x 3; N is a multiple of columns."""
+    tiles = images.reshape(-1, columns, SIDE, SIDE, 3)
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(-1, columns * SIDE, 3)
 
 
 def write(folder: Path, split: str, dataset: Dataset) -> None:

@@ -58,8 +58,7 @@ def tiny(**changes: object) -> params.Train:
 
 def as_tensors(dataset: Dataset) -> tuple[Tensor, Tensor]:
     """Return images, N x 32 x 32 x 3, and labels, N, as a trainer takes them."""
-    images = torch.from_numpy(dataset.images).permute(0, 2, 3, 1).contiguous()
-    return images, torch.from_numpy(dataset.labels).long()
+    return torch.from_numpy(dataset.images), torch.from_numpy(dataset.labels).long()
 
 
 def untrained(depth: int = 11) -> Model:

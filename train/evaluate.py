@@ -48,8 +48,7 @@ RUN = Path("train/metrics.json")
 
 def about_test(network: Model, device: torch.device) -> tuple[Answered, Result]:
     """Show the network the test images, named as `test-00042` for the official index 42."""
-    colours_first, labels, indices = dataset.load(TEST)
-    images = np.ascontiguousarray(colours_first.transpose(0, 2, 3, 1))
+    images, labels, indices = dataset.load(TEST)
     names = tuple(image_name(index) for index in indices.tolist())
     answers = Answers(names, logits(network, torch.from_numpy(images).to(device)))
     result = answers.beside(

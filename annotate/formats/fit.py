@@ -31,11 +31,11 @@ def fit(
         said = ImportedImage(said.image, (), said.answers)
     asked = scheme.image_class
     told = dict(said.answers)
-    asks = [one.name for one in scheme.about_image]
+    asks = [one.name for one in scheme.image_controls]
     named = any(asked and asked.name in _meant(name, asks) for name in told)
     if asked and CLASS in told and CLASS not in asks and not named:
         told[asked.name] = told.pop(CLASS)
-    answers = fitter.answers(told, scheme.about_image, "")
+    answers = fitter.answers(told, scheme.image_controls, "")
     boxes = tuple(fitter.boxes(said.regions))
     label = answers.pop(asked.name, None) if asked else None
     if not (label or answers or boxes):
@@ -109,7 +109,7 @@ class _Fitter:
         label, attributes = self._label(region)
         drawn = measure(self._per_cent(region), self.size)
         box = place(
-            name, label, drawn, self.size, self.answers(attributes, self.scheme.about_box, f"{name}: ")
+            name, label, drawn, self.size, self.answers(attributes, self.scheme.box_controls, f"{name}: ")
         )
         over = cut_off(drawn, self.size)
         if over:
@@ -127,7 +127,7 @@ class _Fitter:
         if not labels:
             raise UnfitError("unknown class", "the scheme has no boxes; left out")
         controls = [one.name for one in self.scheme.controls if isinstance(one, Boxes)]
-        asked = {_plain(one.name) for one in self.scheme.about_box}
+        asked = {_plain(one.name) for one in self.scheme.box_controls}
         for name in (*controls, *LABEL_NAMES):
             key = next((one for one in region.attributes if _plain(one) == _plain(name)), None)
             if key is None or _plain(name) in asked:

@@ -22,7 +22,7 @@ def to_result(said: Annotation, scheme: Scheme, size: Size) -> list[dict[str, An
     answers = {**said.answers, **({asked.name: said.label} if asked and said.label else {})}
     parts = [
         part(f"p{number}", control, _value(control, answers[control.name]))
-        for number, control in enumerate(scheme.about_image, 1)
+        for number, control in enumerate(scheme.image_controls, 1)
         if control.name in answers
     ]
     return [*parts, *(piece for box in said.boxes for piece in _box(box, scheme, size))]
@@ -39,7 +39,7 @@ def _box(box: Box, scheme: Scheme, size: Size) -> Iterator[dict[str, Any]]:
     }
     shape = {"original_width": size[0], "original_height": size[1], "image_rotation": 0}
     yield {**part(box.region, control, {**value, "rectanglelabels": [box.label]}), **shape}
-    for question in scheme.about_box:
+    for question in scheme.box_controls:
         if question.name in box.attributes:
             answer = _value(question, box.attributes[question.name])
             yield {**part(box.region, question, {**value, **answer}), **shape}

@@ -13,8 +13,8 @@ from annotate.formats.fit import fit
 from annotate.formats.imported import FormatError, ImportedFile
 from annotate.formats.match import Finder
 from annotate.labelling.boxes import Size
-from annotate.labelling.consensus import look
-from annotate.labelling.export_file import tidy
+from annotate.labelling.consensus import check_image
+from annotate.labelling.export_file import normalise
 from annotate.labelling.parse import read
 from annotate.labelling.records import Annotation, Problem
 from annotate.labelling.scheme import Scheme
@@ -127,7 +127,7 @@ def _fitted(content: ImportedFile, finder: Finder, scheme: Scheme) -> Loaded:
         if isinstance(task, str):
             problems.append(Problem(said.image, "not ours", f"{task}; {len(said.regions)} boxes left out"))
             continue
-        size, more = look(task)
+        size, more = check_image(task)
         problems += more
         if size is None:
             continue
@@ -156,7 +156,7 @@ def _label_studio(tasks: list[dict[str, Any]], finder: Finder, scheme: Scheme) -
     sizes: dict[str, Size] = {}
     raw = [_named(task) for task in tasks if "image_id" not in task]
     kept = [{"drafts": [], **task} for task in tasks if "image_id" in task]  # by annotate.export
-    entries = [*tidy(raw), *kept]
+    entries = [*normalise(raw), *kept]
     ours = finder.find_all(entry["image_id"] for entry in entries)
     for entry in entries:
         task = ours[entry["image_id"]]
@@ -164,7 +164,7 @@ def _label_studio(tasks: list[dict[str, Any]], finder: Finder, scheme: Scheme) -
             count = len(entry["annotations"])
             problems.append(Problem(entry["image_id"], "not ours", f"{task}; {count} annotations left out"))
             continue
-        size, more = look(task)
+        size, more = check_image(task)
         annotations, others = read({**entry, "image_id": task.image_id}, scheme, size)
         problems += [*more, *others]
         if size is not None:

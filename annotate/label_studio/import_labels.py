@@ -19,7 +19,7 @@ from annotate.label_studio.project import Project, exported
 from annotate.label_studio.project_cache import Pushed
 from annotate.labelling import parse
 from annotate.labelling.boxes import Size
-from annotate.labelling.export_file import tidy
+from annotate.labelling.export_file import normalise
 from annotate.labelling.records import Annotation
 from annotate.labelling.scheme import Scheme
 from annotate.labelling.tasks import Task
@@ -157,7 +157,7 @@ def _entry(name: str, annotation: dict[str, Any]) -> dict[str, Any]:
 def _meanings(raw: list[dict[str, Any]], labels: ImportedLabels) -> dict[str, Counter[Meaning]]:
     """Return what is said of each image of the file, and how often; ids and the like say nothing."""
     found: dict[str, Counter[Meaning]] = defaultdict(Counter)
-    for entry in tidy(raw):
+    for entry in normalise(raw):
         name = entry["image_id"]
         if name in labels.sizes:
             said, _ = parse.read(entry, labels.scheme, labels.sizes[name])

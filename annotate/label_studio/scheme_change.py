@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from annotate.labelling.export_file import tidy
+from annotate.labelling.export_file import normalise
 from annotate.labelling.parse import read
 from annotate.labelling.scheme import Scheme
 from data.common.errors import UserError
@@ -26,7 +26,7 @@ def check_change(raw: Iterable[dict[str, Any]], old: Scheme | None, new: Scheme)
     """
     lost: Counter[str] = Counter()
     images = set()
-    for entry in tidy(raw):
+    for entry in normalise(raw):
         before = _losses(entry, old) if old else Counter[str]()
         more = _losses(entry, new) - before
         if more:

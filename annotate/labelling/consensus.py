@@ -65,7 +65,7 @@ def judge(
 def _judge(
     task: Task, entries: list[dict[str, Any]], scheme: Scheme, cifar10: str | None
 ) -> tuple[LabelledImage, list[Problem]]:
-    size, problems = look(task)
+    size, problems = check_image(task)
     annotations: list[Annotation] = []
     for entry in entries:
         found, more = read(entry, scheme, size)
@@ -87,7 +87,7 @@ def _order(annotator: str) -> tuple[int, str]:
     return len(annotator), annotator  # annotator-10 after annotator-9
 
 
-def look(task: Task) -> tuple[Size | None, list[Problem]]:
+def check_image(task: Task) -> tuple[Size | None, list[Problem]]:
     """Return an image's width and height, and whether it still is the one that was chosen."""
     try:
         content = Path(task.image).read_bytes()

@@ -10,10 +10,13 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from annotate.labelling.boxes import finite
-from annotate.labelling.tasks import Task
+from annotate.labelling.tasks import EXPORT, Task, one_side
+from data.common.errors import UserError
+from data.common.files import check_merged, readable
 
 Entry = dict[str, Any]
 
@@ -37,7 +40,7 @@ def unlabelled(tasks: Iterable[Task]) -> list[Entry]:
     ]
 
 
-def tidy(raw: Iterable[Entry]) -> list[Entry]:
+def normalise(raw: Iterable[Entry]) -> list[Entry]:
     """Return a server's tasks sorted by image, with nothing volatile or personal in them.
 
     Annotators are numbered in the order of the first image that each has labelled; where two labelled
@@ -124,3 +127,30 @@ def _finite(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
+
+
+def read_export(path: Path = EXPORT) -> list[Any]:
+    """Read an export. Raises `UserError` if it is missing or not a list of images with annotations."""
+    hint = 'take it back from git, or fetch it anew with "dvc repro -fs export".'
+    try:
+        with readable(path, hint):
+            text = path.read_text(encoding="utf-8")
+        check_merged(path, text, one_side(path))
+        entries = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON ({error})", hint) from None
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: expected a list of labelled images", hint)
+    for number, entry in enumerate(entries, 1):
+        if not _sound(entry):
+            raise UserError(
+                f"{path}: entry {number} is not an image with its image_id, annotations and drafts", hint
+            )
+    return entries
+
+
+def _sound(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("image_id"), str):
+        return False
+    lists = [entry.get("annotations"), entry.get("drafts")]
+    return all(isinstance(one, list) and all(isinstance(part, dict) for part in one) for one in lists)

@@ -65,7 +65,7 @@ class _Reader:
                 told[str(part.get("id")) if about_box else "", control.name].extend(_said(part, control))
         asked = self.scheme.image_class
         classed = asked is not None and bool(told.get(("", asked.name)))
-        answers = self._answers("", told, self.scheme.about_image)
+        answers = self._answers("", told, self.scheme.image_controls)
         boxes = self._boxes(drawn, told)
         label = answers.pop(asked.name, None) if asked else None
         if asked and not classed:
@@ -127,7 +127,7 @@ class _Reader:
         boxes = []
         for control, part in drawn:
             region = str(part.get("id"))
-            attributes = self._answers(region, told, self.scheme.about_box)
+            attributes = self._answers(region, told, self.scheme.box_controls)
             try:
                 boxes.append(self._box(region, control, part, attributes))
             except UnfitError as unfit:

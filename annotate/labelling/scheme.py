@@ -69,15 +69,15 @@ class Scheme:
     @property
     def image_class(self) -> Choices | None:
         """The first single choice about the whole image: the one that is compared with CIFAR-10."""
-        return next((one for one in self.about_image if not one.multiple), None)
+        return next((one for one in self.image_controls if not one.multiple), None)
 
     @property
-    def about_image(self) -> tuple[Choices, ...]:
+    def image_controls(self) -> tuple[Choices, ...]:
         """The questions about the whole image."""
         return tuple(one for one in self.controls if isinstance(one, Choices) and not one.per_region)
 
     @property
-    def about_box(self) -> tuple[Choices | Note, ...]:
+    def box_controls(self) -> tuple[Choices | Note, ...]:
         """What can be said about a box beside its label."""
         return tuple(
             one

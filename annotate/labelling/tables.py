@@ -23,7 +23,7 @@ def labels_table(images: Iterable[LabelledImage], scheme: Scheme) -> pd.DataFram
     `class` is what this annotator says, `agreed` the majority's, `cifar10` CIFAR-10's own; further columns
     hold the answers to the scheme's other questions about the image.
     """
-    asked = [one.name for one in scheme.about_image if one != scheme.image_class]
+    asked = [one.name for one in scheme.image_controls if one != scheme.image_class]
     rows = [
         (
             *(image.task.image_id, one.label, image.agreed, image.cifar10),
@@ -38,7 +38,7 @@ def labels_table(images: Iterable[LabelledImage], scheme: Scheme) -> pd.DataFram
 
 def boxes_table(images: Iterable[LabelledImage], scheme: Scheme) -> pd.DataFrame:
     """Return a row for each box of each annotator: pixels to a hundredth, degrees, and its attributes."""
-    asked = [one.name for one in scheme.about_box]
+    asked = [one.name for one in scheme.box_controls]
     rows = [
         (
             *(image.task.image_id, one.annotator, box.region, box.label),

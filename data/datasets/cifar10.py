@@ -128,9 +128,8 @@ def read(folder: Path, split: str, official: Official = CIFAR10) -> Dataset:
         rows = slice(number * official.batch, (number + 1) * official.batch)
         images[rows], labels[rows], batch_names = _batch(folder, file, official)
         names += batch_names
-    return Dataset(
-        images.reshape(total, 3, SIDE, SIDE), labels, np.arange(total, dtype=np.int64), tuple(names)
-    )
+    rows_columns_rgb = np.ascontiguousarray(images.reshape(total, 3, SIDE, SIDE).transpose(0, 2, 3, 1))
+    return Dataset(rows_columns_rgb, labels, np.arange(total, dtype=np.int64))
 
 
 def unpickle(content: bytes, where: Path) -> dict[bytes, Any]:

@@ -33,15 +33,13 @@ def image_name(index: int) -> str:
 class Dataset:
     """Labelled images of one split, in ascending order of their official index.
 
-    images: uint8, N x 3 x 32 x 32, red, green, blue; labels: uint8, N, positions in `CLASSES`;
-    indices: int64, N, positions in the official train (0 to 49,999) or test set (0 to 9,999);
-    files: N names that the images have in the official batches.
+    images: uint8, N x 32 x 32 x 3 (rows, columns, RGB); labels: uint8, N, positions in `CLASSES`;
+    indices: int64, N, positions in the official train (0 to 49,999) or test set (0 to 9,999).
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     indices: NDArray[np.int64]
-    files: tuple[str, ...]
 
     def __len__(self) -> int:
         """Return N."""
@@ -49,19 +47,15 @@ class Dataset:
 
     def take(self, rows: NDArray[np.int64]) -> Dataset:
         """Return the images at the given positions of this set."""
-        files = tuple(self.files[row] for row in rows)
-        return Dataset(self.images[rows], self.labels[rows], self.indices[rows], files)
+        return Dataset(self.images[rows], self.labels[rows], self.indices[rows])
 
     def table(self, split: str) -> pd.DataFrame:
-        """Return what the images are, a row each: split, official index, class, file name."""
+        """Return an index of the images, a row each: split, official index, class."""
         labels = [CLASSES[label] for label in self.labels]
-        return pd.DataFrame({"split": split, "index": self.indices, "label": labels, "file": self.files})
+        return pd.DataFrame({"split": split, "index": self.indices, "label": labels})
 
     def save(self, path: Path, source: str) -> None:
-        """Write images, labels and indices as safetensors; the file names go into the index table.
-
-        `source` is the set that they are of, as params.yaml calls it.
-        """
+        """Write images, labels and indices as safetensors, with the source's name in params.yaml."""
         tensors: dict[str, NDArray[Any]] = {
             "images": np.ascontiguousarray(self.images),
             "labels": self.labels,
@@ -71,7 +65,7 @@ class Dataset:
 
 
 def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
-    """Read images (N x 3 x 32 x 32), labels (N) and official indices (N) that `Dataset.save` wrote.
+    """Read images (N x 32 x 32 x 3), labels (N) and official indices (N) that `Dataset.save` wrote.
 
     Raises `UserError` if the file is missing, cut short or something else.
     """

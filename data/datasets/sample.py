@@ -29,14 +29,14 @@ def read(split: str, folder: Path = FOLDER) -> Dataset:
     """
     index = read_index(split, folder)
     labels = np.array([CLASSES.index(name) for name in index["label"]], np.uint8)
-    images = np.empty((len(index), 3, SIDE, SIDE), np.uint8)
+    images = np.empty((len(index), SIDE, SIDE, 3), np.uint8)
     for label, name in enumerate(CLASSES):
         images[labels == label] = _read_sheet(folder / f"{split}-{name}.png", split, sum(labels == label))
-    return Dataset(images, labels, index["index"].to_numpy(np.int64), tuple(index["file"]))
+    return Dataset(images, labels, index["index"].to_numpy(np.int64))
 
 
 def read_index(split: str, folder: Path = FOLDER) -> pd.DataFrame:
-    """Read what the sample's images of a split are: the columns split, index, label and file.
+    """Read what the sample's images of a split are: the columns split, index and label.
 
     Raises `UserError` if the table is missing or another one.
     """
@@ -65,6 +65,6 @@ def _read_sheet(path: Path, split: str, count: int) -> NDArray[np.uint8]:
 
 
 def from_sheet(sheet: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Cut a sheet into its N x 3 x 32 x 32 images: the way back from `data.embed.to_sheet`."""
+    """Cut a sheet into its N x 32 x 32 x 3 images: the way back from `data.embed.to_sheet`."""
     tiles = sheet.reshape(-1, SIDE, columns, SIDE, 3)
-    return tiles.transpose(0, 2, 4, 1, 3).reshape(-1, 3, SIDE, SIDE)
+    return tiles.transpose(0, 2, 1, 3, 4).reshape(-1, SIDE, SIDE, 3)

@@ -9,8 +9,7 @@ import pytest
 from annotate import export
 from annotate.export import labelled
 from annotate.label_studio.config import Server
-from annotate.labelling.entries import read_export
-from annotate.labelling.export_file import tidy
+from annotate.labelling.export_file import normalise, read_export
 from annotate.labelling.tasks import Task, write_tasks
 from data.common.errors import UserError
 from tests.annotate.builders import annotation, choice, entry, reply
@@ -67,7 +66,7 @@ def test_labels_are_fetched_and_the_same_labels_are_the_same_bytes(
 ) -> None:
     export.main()
     first = EXPORT.read_bytes()
-    assert read_export() == tidy(reply())
+    assert read_export() == normalise(reply())
     assert "4 of 8 images labelled" in capsys.readouterr().out
     served.reverse()
     export.main()
@@ -106,7 +105,7 @@ def test_labels_that_a_fetch_replaces_by_none_are_counted_and_the_way_back_is_sa
     assert "others" not in capsys.readouterr().out
     EXPORT.write_text("<<<<<<< HEAD\n[]")
     export.main()
-    assert read_export() == tidy(reply())
+    assert read_export() == normalise(reply())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from annotate import labels
-from annotate.labelling.export_file import tidy, unlabelled
+from annotate.labelling.export_file import normalise, unlabelled
 from annotate.labelling.records import Bounds
 from annotate.labelling.tasks import Task
 from annotate.labels import cifar10_classes
@@ -26,7 +26,7 @@ def real(room: Path) -> list[Task]:
     """Lay out what a real server answered, with an image for each of its tasks."""
     tasks = [image(task["data"]["image_id"]) for task in reply()]
     checksums = {task.image_id: task.sha256 for task in tasks}
-    entries = [{**one, "sha256": checksums[one["image_id"]]} for one in tidy(reply())]
+    entries = [{**one, "sha256": checksums[one["image_id"]]} for one in normalise(reply())]
     write_room(tasks, entries)
     return tasks
 

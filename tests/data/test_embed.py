@@ -23,7 +23,7 @@ def test_making_it_again_gives_the_same_bytes(
 
 @given(rows=st.integers(1, 4), columns=st.integers(1, 4))
 def test_a_sheet_is_cut_into_the_images_that_it_was_made_of(rows: int, columns: int) -> None:
-    images = np.random.default_rng(rows).integers(0, 256, (rows * columns, 3, 32, 32), np.uint8)
+    images = np.random.default_rng(rows).integers(0, 256, (rows * columns, 32, 32, 3), np.uint8)
     sheet = embed.to_sheet(images, columns)
     assert sheet.shape == (rows * 32, columns * 32, 3)
     assert np.array_equal(sample.from_sheet(sheet, columns), images)

@@ -31,13 +31,13 @@ def test_the_sample_becomes_tensors_and_an_index(repository: Path) -> None:
     choose("sample")
     prepare.main()
     images, labels, indices = dataset.load(dataset.PREPARED / "train.safetensors")
-    assert images.shape == (Prepare(source="sample").train_images, 3, 32, 32)
+    assert images.shape == (Prepare(source="sample").train_images, 32, 32, 3)
     assert images.dtype == np.uint8
     index = pd.read_csv(dataset.PREPARED / "index.csv")
     train = index[index["split"] == "train"]
     assert train["index"].tolist() == indices.tolist()
     assert train["label"].tolist() == [dataset.CLASSES[label] for label in labels]
-    assert list(index.columns) == ["split", "index", "label", "file"]
+    assert list(index.columns) == ["split", "index", "label"]
 
 
 def test_twice_gives_the_same_bytes(repository: Path) -> None:
@@ -54,6 +54,6 @@ def test_the_full_set_has_all_images_in_official_order(full_cifar10: Path, repos
     prepare.main()
     for split, count in (("train", 50_000), ("test", 10_000)):
         images, labels, indices = dataset.load(dataset.PREPARED / f"{split}.safetensors")
-        assert images.shape == (count, 3, 32, 32)
+        assert images.shape == (count, 32, 32, 3)
         assert indices.tolist() == list(range(count))
         assert np.bincount(labels).tolist() == [count // 10] * 10

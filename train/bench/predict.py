@@ -37,7 +37,7 @@ from train.prediction.batches import BATCH, Form
 
 def write_files(folder: Path, count: int, turns: int) -> list[Path]:
     """Write as many images as PNG files, in a folder for each turn; the prepared ones, again and again."""
-    images = dataset.load(PREPARED / "train.safetensors")[0].transpose(0, 2, 3, 1)
+    images = dataset.load(PREPARED / "train.safetensors")[0]
     folders = [folder / f"{turn:02}" for turn in range(turns)]
     for one in folders:
         one.mkdir()

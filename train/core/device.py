@@ -98,10 +98,9 @@ def keep_large_blocks() -> None:
 
 
 def on_device(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return a prepared split's images, N x 32 x 32 x 3, colours last, and labels, N, on the device."""
+    """Return a prepared split's images, N x 32 x 32 x 3, and labels, N, on the device."""
     images, labels, _ = dataset.load(path)
-    colours_last = torch.from_numpy(images).to(device).permute(0, 2, 3, 1).contiguous()
-    return colours_last, torch.from_numpy(labels).to(device).long()
+    return torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device).long()
 
 
 def seeded(*key: int, device: torch.device | None = None) -> torch.Generator:

@@ -15,7 +15,7 @@ from annotate.commands.push import As, push
 from annotate.label_studio import predictions, project, transfer
 from annotate.label_studio.config import fetch, required
 from annotate.label_studio.tokens import is_personal
-from annotate.labelling.export_file import tidy
+from annotate.labelling.export_file import normalise
 from annotate.labelling.tasks import Task, write_tasks
 from data.common.errors import UserError
 from tests.annotate import studio
@@ -435,7 +435,7 @@ def test_labels_that_came_from_the_server_are_not_added_to_it_again(clone: Clone
     made = [{**around, **drawn, "value": box | {"rectanglelabels": ["cat"]}}, cat]
     clone.ask("POST", f"/api/tasks/{first}/annotations/", json={"result": made, "lead_time": 3.14159})
     clone.label(second, "dog")
-    kept = write_json("export.json", tidy(clone.there))
+    kept = write_json("export.json", normalise(clone.there))
     assert re.search(
         r"annotations of file export.json \w{8}: 0 added, 2 there already", clone.push(from_=kept)
     )

@@ -22,7 +22,7 @@ from annotate.formats.load import Loaded, load
 from annotate.formats.yolo import write_yolo
 from annotate.label_studio.import_labels import read as bring
 from annotate.labelling.consensus import LabelledImage
-from annotate.labelling.export_file import tidy
+from annotate.labelling.export_file import normalise
 from annotate.labelling.parse import read
 from annotate.labelling.records import Bounds, Box
 from annotate.labelling.scheme import Choices, read_scheme
@@ -142,7 +142,7 @@ def test_from_the_image_annotator_to_label_studio_and_back(
             continue
         result = to_result(annotation, ATTRIBUTES, size)
         task = {"data": {"image_id": "a"}, "annotations": [{"result": result, "completed_by": 1}]}
-        (again,), others = read(tidy([task])[0], ATTRIBUTES, size)
+        (again,), others = read(normalise([task])[0], ATTRIBUTES, size)
         assert others == []
         assert len(again.boxes) == len(annotation.boxes)
         for mine, theirs in zip(again.boxes, annotation.boxes, strict=True):
@@ -303,12 +303,12 @@ def test_an_export_of_label_studio(room: Path) -> None:
     assert loaded.kind == "Label Studio"
     expected = [
         one
-        for entry in tidy(reply())
+        for entry in normalise(reply())
         for one in read(entry, DEFAULT, (32, 32))[0]
         if entry["image_id"] in names
     ]
     assert list(loaded.annotations) == expected
-    Path("kept.json").write_text(json.dumps(tidy(reply())))
+    Path("kept.json").write_text(json.dumps(normalise(reply())))
     assert load(Path("kept.json"), tasks, DEFAULT) == replace(loaded, numbers=0)  # those are not kept
 
 
@@ -549,12 +549,12 @@ def test_a_task_whose_image_is_called_otherwise(room: Path, data: dict[str, Any]
 
 def test_the_people_scheme_asks_a_dozen_questions_about_each_box() -> None:
     assert PEOPLE.box_labels == ("person",)
-    assert len(PEOPLE.about_box) == 14
-    assert PEOPLE.about_image == ()
+    assert len(PEOPLE.box_controls) == 14
+    assert PEOPLE.image_controls == ()
 
 
 def test_the_people_scheme_has_an_answer_for_what_its_lists_do_not_hold() -> None:
-    for question in PEOPLE.about_box:
+    for question in PEOPLE.box_controls:
         assert isinstance(question, Choices)
         # How good an image is can be told of every image.
         assert question.name == "image_quality" or {"CantSee", "Other"} & {*question.options}, question.name

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from annotate.labelling.consensus import judge, look
+from annotate.labelling.consensus import check_image, judge
 from annotate.labelling.records import KINDS, Problem
 from annotate.labelling.tasks import Task
 from tests.annotate.builders import DEFAULT, annotation, choice, entry, image, judged, rectangle
@@ -92,16 +92,16 @@ def test_a_image_that_is_not_the_one_that_was_labelled() -> None:
 
 def test_a_image_that_was_exchanged_is_missing_or_is_damaged() -> None:
     task = image("a")
-    assert look(task) == ((32, 32), [])
+    assert check_image(task) == ((32, 32), [])
     Image.new("RGB", (10, 20)).save(task.image)
-    size, [problem] = look(task)
+    size, [problem] = check_image(task)
     assert (size, problem.kind) == ((10, 20), "image changed")
     whole = Path(task.image).read_bytes()
     for damaged in (whole[:-30], b"\x89PNG no more", b""):
         Path(task.image).write_bytes(damaged)
-        assert look(task) == (None, [Problem("a", "no image", "annotate/out/images/a.png is damaged")])
+        assert check_image(task) == (None, [Problem("a", "no image", "annotate/out/images/a.png is damaged")])
     Path(task.image).unlink()
-    size, [problem] = look(Task("a", task.image, task.sha256))
+    size, [problem] = check_image(Task("a", task.image, task.sha256))
     assert (size, problem) == (None, Problem("a", "no image", "annotate/out/images/a.png is missing"))
 
 

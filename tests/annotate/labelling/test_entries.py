@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from annotate.labelling.entries import read_export
+from annotate.labelling.export_file import read_export
 from data.common.errors import UserError
 from tests.annotate.builders import annotation, choice, entry
 from tests.tiny import ROOT

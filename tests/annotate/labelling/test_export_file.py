@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotate.labelling.export_file import tidy, unlabelled
+from annotate.labelling.export_file import normalise, unlabelled
 from annotate.labelling.tasks import Task
 from tests.annotate.builders import choice, rectangle, reply
 
@@ -35,7 +35,7 @@ def raw_again(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_a_real_reply_becomes_labels_by_image_and_nothing_else() -> None:
-    entries = {entry["image_id"]: entry for entry in tidy(reply())}
+    entries = {entry["image_id"]: entry for entry in normalise(reply())}
     assert list(entries) == sorted(entries)
     assert len(entries) == 8
     assert [set(entry) for entry in entries.values()] == [{"image_id", "sha256", "annotations", "drafts"}] * 8
@@ -60,7 +60,7 @@ def test_a_real_reply_becomes_labels_by_image_and_nothing_else() -> None:
 
 
 def test_no_person_date_or_number_of_the_server_is_left() -> None:
-    text = json.dumps(tidy(reply()))
+    text = json.dumps(normalise(reply()))
     for trace in ("@", "somebody", "2026-", "unique_id", "created", "updated", "local-files", "aB3xY_1"):
         assert trace not in text
 
@@ -89,13 +89,13 @@ def test_the_same_labels_give_the_same_bytes(seed: int) -> None:
     twice = (by(1, choice("cat")), by(1, choice("dog")))  # one annotator's
     drafts = ({"result": [choice("ship")]}, {"result": [choice("bird")]})
     raw = [*reply(), task("test-09999", *twice, drafts=drafts)]
-    first = json.dumps(tidy(raw), sort_keys=True)
-    assert json.dumps(tidy(renamed(raw, seed)), sort_keys=True) == first
+    first = json.dumps(normalise(raw), sort_keys=True)
+    assert json.dumps(normalise(renamed(raw, seed)), sort_keys=True) == first
 
 
 def test_tidying_twice_changes_nothing() -> None:
-    once = tidy(reply())
-    assert tidy(raw_again(once)) == once
+    once = normalise(reply())
+    assert normalise(raw_again(once)) == once
 
 
 def test_annotators_are_numbered_by_the_first_image_that_each_has_labelled() -> None:
@@ -104,13 +104,13 @@ def test_annotators_are_numbered_by_the_first_image_that_each_has_labelled() -> 
         task("a", by({"id": 2, "email": "x@y.org"}, choice("dog"))),
         task("c", by(1, choice("cat")), by(2, choice("cat"))),
     ]
-    names = {entry["image_id"]: [one["annotator"] for one in entry["annotations"]] for entry in tidy(raw)}
+    names = {entry["image_id"]: [one["annotator"] for one in entry["annotations"]] for entry in normalise(raw)}
     assert names == {"a": ["annotator-1"], "b": ["annotator-2"], "c": ["annotator-1", "annotator-2"]}
 
 
 def test_ten_annotators_stand_in_the_order_of_their_numbers() -> None:
     labels = [by(person, rectangle("cat", person, 0, 9, 9)) for person in range(12)]
-    [entry] = tidy([task("a", *labels)])
+    [entry] = normalise([task("a", *labels)])
     assert [one["annotator"] for one in entry["annotations"]] == [f"annotator-{n}" for n in range(1, 13)]
 
 
@@ -119,7 +119,7 @@ def test_regions_keep_their_links_under_new_names() -> None:
     child = {**rectangle("dog", 1, 1, 2, 2, region="Pq-7"), "parentID": "xK2_"}
     about = choice("sitting", name="pose", region="Pq-7")
     relation = {"type": "relation", "from_id": "Pq-7", "to_id": "xK2_", "direction": "right"}
-    [entry] = tidy([task("a", by(1, child, parent, about, relation))])
+    [entry] = normalise([task("a", by(1, child, parent, about, relation))])
     result = entry["annotations"][0]["result"]
     assert [part.get("id") for part in result] == ["r1", "r2", "r1", None]
     assert result[0]["parentID"] == "r2"
@@ -128,7 +128,7 @@ def test_regions_keep_their_links_under_new_names() -> None:
 
 def test_what_json_does_not_have_becomes_words() -> None:
     odd = by(1, rectangle("cat", float("nan"), float("-inf"), 9, 9), "odd", lead_time=float("nan"))
-    [entry] = tidy([task("a", odd)])
+    [entry] = normalise([task("a", odd)])
     annotation = entry["annotations"][0]
     assert annotation["lead_time"] is None
     assert (annotation["result"][0]["value"]["x"], annotation["result"][0]["value"]["y"]) == ("nan", "-inf")
@@ -137,7 +137,7 @@ def test_what_json_does_not_have_becomes_words() -> None:
 
 
 def test_a_task_that_we_did_not_push_is_known_by_its_file() -> None:
-    [entry] = tidy([{"data": {"image": "http://somewhere/cat 1.png"}, "annotations": None}])
+    [entry] = normalise([{"data": {"image": "http://somewhere/cat 1.png"}, "annotations": None}])
     assert entry == {"image_id": "cat 1.png", "sha256": "", "annotations": [], "drafts": []}
 
 

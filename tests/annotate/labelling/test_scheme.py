@@ -31,8 +31,8 @@ def test_no_key_of_the_default_stands_for_two_things() -> None:
 def test_a_scheme_with_attributes_of_boxes() -> None:
     assert PEOPLE.image_class is None
     assert PEOPLE.box_labels == ("person", "kid")
-    assert PEOPLE.about_image == (Choices("weather", ("sun", "rain"), multiple=True, per_region=False),)
-    assert PEOPLE.about_box == (
+    assert PEOPLE.image_controls == (Choices("weather", ("sun", "rain"), multiple=True, per_region=False),)
+    assert PEOPLE.box_controls == (
         Choices("pose", ("sitting", "standing"), multiple=False, per_region=True),
         Choices("accessories", ("bag", "hat", "umbrella"), multiple=True, per_region=True),
         Note("label", "rating"),

@@ -17,7 +17,7 @@ FOLDER = ROOT / "data/sample"
 @pytest.mark.parametrize(("split", "count", "last"), [("train", 5000, 5392), ("test", 1000, 1193)])
 def test_each_class_has_its_first_images(split: str, count: int, last: int) -> None:
     dataset = sample.read(split, FOLDER)
-    assert dataset.images.shape == (count, 3, 32, 32)
+    assert dataset.images.shape == (count, 32, 32, 3)
     assert np.bincount(dataset.labels).tolist() == [count // 10] * 10
     assert np.all(np.diff(dataset.indices) > 0)
     assert dataset.indices[-1] == last
@@ -33,7 +33,6 @@ def test_the_sample_is_bit_equal_to_the_official_images(full_cifar10: Path, spli
     ours = sample.read(split, FOLDER)
     assert np.array_equal(ours.images, official.images[ours.indices])
     assert np.array_equal(ours.labels, official.labels[ours.indices])
-    assert ours.files == tuple(official.files[index] for index in ours.indices)
 
 
 def remove_index(folder: Path) -> None:
@@ -55,7 +54,7 @@ def another_table(folder: Path) -> None:
 
 def unknown_class(folder: Path) -> None:
     path = folder / "index.csv"
-    path.write_text(path.read_text().replace(",cat,", ",tiger,"))
+    path.write_text(path.read_text().replace(",cat", ",tiger"))
 
 
 @pytest.mark.parametrize(

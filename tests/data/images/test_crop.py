@@ -13,7 +13,7 @@ from data.images import crop
 
 
 def test_a_image_of_the_networks_size_is_taken_as_it_is(tmp_path: Path, few: Dataset) -> None:
-    pixels = few.images[0].transpose(1, 2, 0)
+    pixels = few.images[0]
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert np.array_equal(crop.read(tmp_path / "a.png"), pixels)
     fitted = ImageOps.fit(Image.fromarray(pixels), (32, 32), Image.Resampling.LANCZOS)

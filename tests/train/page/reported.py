@@ -33,7 +33,7 @@ def prepare(few: Dataset, names: Sequence[str] = NAMES) -> None:
     shutil.copy(ROOT / "train/reference/published.csv", "train/reference/published.csv")
     evaluate.IMAGES.mkdir(parents=True)
     for number, name in enumerate(names):
-        Image.fromarray(few.images[number].transpose(1, 2, 0)).save(evaluate.IMAGES / f"{name}.png")
+        Image.fromarray(few.images[number]).save(evaluate.IMAGES / f"{name}.png")
     label("")
 
 

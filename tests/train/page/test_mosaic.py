@@ -12,7 +12,7 @@ from train.page.mosaic import COLUMNS, Mosaic
 
 
 def test_each_image_is_at_its_place_to_the_last_bit(few: Dataset) -> None:
-    tiles = few.images.transpose(0, 2, 3, 1)
+    tiles = few.images
     mosaic = Mosaic(32)
     places = [mosaic.add(tile) for tile in tiles]
     assert places == list(range(80))

@@ -35,7 +35,7 @@ def trained(workspace: Path, few: Dataset) -> Path:
     model.write(untrained())
     Path("images/more").mkdir(parents=True)
     for number in range(12):
-        pixels = Image.fromarray(few.images[number].transpose(1, 2, 0))
+        pixels = Image.fromarray(few.images[number])
         pixels.save(f"images/{'more/' if number > 8 else ''}{number:02}.png")
     return workspace
 
