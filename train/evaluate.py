@@ -75,7 +75,7 @@ def about() -> About:
     chosen = params.load()
     dataset.check_source(chosen.chosen.prepare.source, TEST)
     train = chosen.chosen.train
-    trained = _numbers(RUN, "train", ("epochs", "steps", "full_size_epochs"))
+    trained = _numbers(RUN, "train", ("epochs", "steps", "equivalent_epochs"))
     labels = _numbers(LABEL_METRICS, "labels", ("images", "labelled"))
     return About(
         recipe=chosen.recipe,
@@ -83,7 +83,7 @@ def about() -> About:
         smoothing=train.label_smoothing,
         epochs=int(trained["epochs"]),
         cut_short=train.max_steps if is_cut_short(train, trained) else 0,
-        full_size_epochs=float(trained["full_size_epochs"]),
+        equivalent_epochs=float(trained["equivalent_epochs"]),
         curves=agreement.read_table(CURVES, "train"),
         images=int(labels["images"]),
         labelled=int(labels["labelled"]),
@@ -98,7 +98,7 @@ def is_cut_short(train: Train, trained: Mapping[str, float]) -> bool:
     )
     # Rounded, the last few steps are nothing; but a whole run has as many in each epoch.
     uneven = trained["steps"] % train.epochs > 0
-    return trained["steps"] == train.max_steps and (uneven or trained["full_size_epochs"] < round(whole, 2))
+    return trained["steps"] == train.max_steps and (uneven or trained["equivalent_epochs"] < round(whole, 2))
 
 
 def _numbers(path: Path, stage: str, names: tuple[str, ...]) -> dict[str, float]:

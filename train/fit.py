@@ -67,7 +67,7 @@ def metrics(trainer: Trainer, history: list[Row]) -> dict[str, object]:
     result: dict[str, object] = {
         "epochs": int(last["epoch"]),
         "steps": trainer.step,
-        "full_size_epochs": trainer.full_size_epochs,
+        "equivalent_epochs": trainer.equivalent_epochs,
         "train": {"accuracy": last["accuracy"], "loss": last["loss"]},
     }
     if last["val_loss"] is not None:

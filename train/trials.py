@@ -134,7 +134,7 @@ def main(
             whole = Training(trainer, watched, fingerprint, folder / "curves.csv", folder / "timing.csv")
             whole.to_the_end(stop)
             row: dict[str, Any] = {"recipe": name, "settings": " ".join(settings), "seed": train.seed}
-            row |= result(trainer, watched) | {"full_size_epochs": trainer.full_size_epochs}
+            row |= result(trainer, watched) | {"equivalent_epochs": trainer.equivalent_epochs}
             row |= {
                 "seconds": round(sum(epoch["seconds"] for epoch in whole.history)),
                 "run": fingerprint.name,

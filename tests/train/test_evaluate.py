@@ -83,7 +83,7 @@ def test_a_run_as_long_as_its_schedule_is_a_whole_one(
     trained: Path, steps: int, worth: float, cut_short: int
 ) -> None:
     write_params(trained, **TINY, max_steps=steps)  # five epochs of 8 x 8 pixels, each a sixteenth
-    write_json(evaluate.RUN, {"epochs": 5, "steps": steps, "full_size_epochs": worth})
+    write_json(evaluate.RUN, {"epochs": 5, "steps": steps, "equivalent_epochs": worth})
     assert evaluate.about().cut_short == cut_short
 
 
@@ -92,7 +92,7 @@ def test_a_whole_run_at_another_size_is_worth_its_area(
     trained: Path, size: int, worth: float, cut_short: int
 ) -> None:
     write_params(trained, **TINY | {"size": size, "progressive": []}, max_steps=20)
-    write_json(evaluate.RUN, {"epochs": 5, "steps": 20, "full_size_epochs": worth})
+    write_json(evaluate.RUN, {"epochs": 5, "steps": 20, "equivalent_epochs": worth})
     assert evaluate.about().cut_short == cut_short
 
 

@@ -33,7 +33,7 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     assert list(curves) == ["epoch", "lr", "momentum", "size", "loss", "accuracy", "val_loss", "val_accuracy"]
     metrics = json.loads(fit.METRICS.read_text())
     assert metrics["steps"] == 20
-    assert metrics["full_size_epochs"] == 0.31  # five epochs at 8 x 8 pixels
+    assert metrics["equivalent_epochs"] == 0.31  # five epochs at 8 x 8 pixels
     assert metrics["train"]["loss"] == curves["loss"].iloc[-1]
     assert metrics["validation"]["accuracy"] == curves["val_accuracy"].iloc[-1]
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))

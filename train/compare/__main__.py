@@ -43,7 +43,7 @@ from train.compare.significance import (
 FOLDER = Path("train/out/compare")
 LEAST = (
     "loss",
-    "epochs' worth",
+    "32-px-equivalent epochs",
     "commit",
     "images",
     "recipe",
@@ -115,7 +115,7 @@ COLUMNS = (
     Column("p_corrected", lambda row: row.difference and _rounded(row.p)),
     Column("", lambda row: row, "p", _chance),
     Column("loss", lambda row: row.run.loss, "loss", "{:.4f}".format),
-    Column("full_size_epochs", lambda row: row.run.full_size_epochs, "epochs' worth", "{:.2f}".format),
+    Column("equivalent_epochs", lambda row: row.run.equivalent_epochs, "32-px-equivalent epochs", "{:.2f}".format),
     Column("changes", lambda row: "; ".join(row.changes)),
     Column("missing", lambda row: " ".join(row.run.missing)),
 )

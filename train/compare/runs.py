@@ -51,7 +51,7 @@ class Run:
     images: int  # test images
     accuracy: float
     loss: float
-    full_size_epochs: float | None  # None for a run that is older than this metric
+    equivalent_epochs: float | None  # None for a run that is older than this metric
     answers: pd.DataFrame | None  # by image: actual (a class), right (bool)
     curves: pd.DataFrame | None
 
@@ -175,8 +175,8 @@ def _run(name: str, commit: str, subject: str, reading: Read) -> Run:
     if images < 1 or not 0 <= accuracy <= 1:
         what = f"an accuracy of {accuracy} of {images} images"
         raise UserError(f"{name}: {TEST} is not a run's metrics ({what})", _other(name))
-    old = metrics.get("full_size_epochs") is None
-    epochs = None if old else _number(metrics, name, METRICS, "full_size_epochs")
+    old = metrics.get("equivalent_epochs") is None
+    epochs = None if old else _number(metrics, name, METRICS, "equivalent_epochs")
     answers = _answers(reading, name, images, accuracy)
     curves = _table(reading, name, CURVES, ["epoch", "accuracy", "val_accuracy"], float)
     return Run(

@@ -97,7 +97,7 @@ class Trainer:
         return whole + min(rest * self.params.batch, len(self.images)) * (self.size(epochs) / SIDE) ** 2
 
     @property
-    def full_size_epochs(self) -> float:
+    def equivalent_epochs(self) -> float:
         """The epochs' worth of images of 32 x 32 that the steps so far took."""
         return round(self.work(self.step) / len(self.images), 2)
 

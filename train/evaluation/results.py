@@ -41,7 +41,7 @@ class About:
     smoothing: float  # of the labels
     epochs: int
     cut_short: int  # after so many steps, as max_steps says; 0: a whole run
-    full_size_epochs: float
+    equivalent_epochs: float
     curves: pd.DataFrame
     images: int  # to be labelled
     labelled: int  # of them, with a class or with boxes

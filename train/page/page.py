@@ -90,14 +90,14 @@ def headline(found: Findings, published: pd.DataFrame) -> list[tuple[str, str, s
         ("95 % confidence interval", interval(*ours), interval(*theirs)),
         ("best of all epochs on the test images", best, percent(published["val_accuracy"].max(), 2)),
         ("loss", f"{metrics['loss']:.3f}", f"{last['val_loss']:.3f}"),
-        (f"epochs' worth at {SIDE} x {SIDE}", f"{about.full_size_epochs:g}", f"{len(published)}"),
+        (f"{SIDE}-px-equivalent epochs", f"{about.equivalent_epochs:g}", f"{len(published)}"),
         ("expected calibration error", percent(metrics["calibration_error"]), "unknown"),
     ]
 
 
 def length(about: About) -> str:
     """Return how long a run was and how much work that is; of a whole one also the sizes of its images."""
-    worth = f"{about.full_size_epochs:g} epochs at {SIDE} x {SIDE}"
+    worth = f"{about.equivalent_epochs:g} epochs at {SIDE} x {SIDE}"
     if about.cut_short:
         return f"a trial, cut short after {about.cut_short:,} steps, the work of {worth}"
     *smaller, largest = (f"{size} x {size}" for size in sorted(set(about.curves["size"])))

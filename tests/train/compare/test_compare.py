@@ -48,7 +48,7 @@ def write(path, content):
     pathlib.Path("train", path).write_text(content)
 if sys.argv[1] == "train":
     write("model.safetensors", str(given["train"]))
-    write("metrics.json", json.dumps({"epochs": 2, "full_size_epochs": 1.25}))
+    write("metrics.json", json.dumps({"epochs": 2, "equivalent_epochs": 1.25}))
     write("plots/curves.csv", "epoch,lr,accuracy,val_accuracy\\n1,0.1,0.2,0.3\\n2,0.1,0.4,\\n")
 else:
     first, number, wrong, shift = (given["test"][name] for name in ("first", "images", "wrong", "shift"))
@@ -326,11 +326,11 @@ NOTHING = "recipes.quick.train: null\n      other.yaml:\n        other:"
         ("train/test.json", "1.5", "NaN", "train/test.json is not a run's metrics (loss is NaN, not a"),
         ("train/test.json", "0.6", "6", "train/test.json is not a run's metrics (an accuracy of 6 of 200"),
         ("train/test.json", "{", "{\udcff", "train/test.json is no text in UTF-8"),
-        ("train/metrics.json", "1.25", '"x"', "train/metrics.json is not a run's metrics (full_size_epochs"),
+        ("train/metrics.json", "1.25", '"x"', "train/metrics.json is not a run's metrics (equivalent_epochs"),
         ("train/metrics.json", "{", "[]{", "train/metrics.json is no JSON"),
         (
             "train/metrics.json",
-            '{"epochs": 2, "full_size_epochs": 1.25}',
+            '{"epochs": 2, "equivalent_epochs": 1.25}',
             "[]",
             "train/metrics.json is not a",
         ),

@@ -29,7 +29,7 @@ def prepare(few: Dataset, names: Sequence[str] = NAMES) -> None:
     model.write(untrained())
     row = {"epoch": 1, "lr": 0.1, "momentum": 0.9, "size": 32, "loss": 2.0, "accuracy": 0.3}
     training.write_curves([row | {"val_loss": None, "val_accuracy": None, "seconds": 1.0}])
-    write_json(evaluate.RUN, {"epochs": 1, "steps": 4, "full_size_epochs": 1.0})
+    write_json(evaluate.RUN, {"epochs": 1, "steps": 4, "equivalent_epochs": 1.0})
     shutil.copy(ROOT / "train/reference/published.csv", "train/reference/published.csv")
     evaluate.IMAGES.mkdir(parents=True)
     for number, name in enumerate(names):

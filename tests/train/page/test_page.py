@@ -239,7 +239,7 @@ def found(actual: Sequence[str], predicted: Sequence[str], **about: Any) -> Find
         "epochs": 2,
         "cut_short": 0,
     }
-    said |= {"full_size_epochs": 1.5, "curves": curves, "images": 0, "labelled": 0} | about
+    said |= {"equivalent_epochs": 1.5, "curves": curves, "images": 0, "labelled": 0} | about
     nobody = pd.DataFrame(columns=["image", "annotators", "agreed", "cifar10", "predicted", "differ"])
     return Findings(About(**said), untrained(), tested, result, tested, nobody, None)
 
@@ -252,7 +252,7 @@ def test_the_headline_says_what_was_measured() -> None:
     assert rows["accuracy after the last epoch"] == (f"75.00{space}% of 4", f"90.48{space}% of 10,000")
     assert rows["95 % confidence interval"][1] == f"89.9{space}% to 91.0{space}%"
     assert rows["best of all epochs on the test images"] == ("not looked for", f"91.00{space}%")
-    assert rows["epochs' worth at 32 x 32"] == ("1.5", "2")
+    assert rows["32-px-equivalent epochs"] == ("1.5", "2")
     watching = page.headline(found(["cat"], ["cat"], watch_test=True), published)
     assert watching[2][1] == f"75.00{space}%"
 
@@ -297,7 +297,7 @@ def test_how_long_a_run_was(cut_short: int, sizes: tuple[int, ...], said: str) -
     curves = pd.DataFrame({"epoch": range(1, len(sizes) + 1), "size": sizes})
     worth = round(sum((size / 32) ** 2 for size in sizes), 2)
     about = found(["cat"], ["cat"]).about
-    about = replace(about, cut_short=cut_short, epochs=len(sizes), full_size_epochs=worth, curves=curves)
+    about = replace(about, cut_short=cut_short, epochs=len(sizes), equivalent_epochs=worth, curves=curves)
     assert page.length(about) == said + ("" if sizes == (32, 32) else " at 32 x 32")
 
 
