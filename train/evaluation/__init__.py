@@ -1,1 +1,1 @@
-"""What a trained model predicts, beside what is known."""
+"""How good a trained model is: its predictions beside the known classes."""

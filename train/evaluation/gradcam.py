@@ -1,4 +1,4 @@
-"""Where in an image the network saw a class: Grad-CAM (Selvaraju et al. 2017, section 3), by captum."""
+"""What in an image speaks for a class: Grad-CAM (Selvaraju et al. 2017, section 3), by captum."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from torch import Tensor
 
 from train.core.model import Model
 
-SIDE = 64  # pixels of a map laid over its image: enough for its fields, 8 x 8 for images of 32
-STRENGTH = 0.65  # of the colour where the network looked most; the image stays visible below it
+SIDE = 64  # pixels of an overlay: enough for a map of 8 x 8, which an image of 32 x 32 has
+STRENGTH = 0.65  # of the colour where the map is highest; the image stays visible
 
 
 def maps(model: Model, images: Tensor, classes: Tensor) -> Tensor:
-    """Return how much each place spoke for a class: N x 1 x S / 4 x S / 4, none below 0.
+    """Return how much each place speaks for a class: N x 1 x S / 4 x S / 4, not negative.
 
-    images: N x 32 x 32 x 3, uint8; classes: N, int64. S is the network's own size of images. The
-    maps are those of the last activations before the mean over the image.
+    images: N x 32 x 32 x 3, uint8; classes: N, int64. S is the model's image size. The
+    layer is the last one before global average pooling.
     """
     model.network.eval()
     cam = LayerGradCam(model.network, model.network.last)
-    found: Tensor = cam.attribute(model.inputs(images), target=classes, relu_attributions=True)
-    return found.detach()
+    attributions: Tensor = cam.attribute(model.inputs(images), target=classes, relu_attributions=True)
+    return attributions.detach()
 
 
 def overlays(model: Model, images: Tensor, classes: Tensor) -> NDArray[np.uint8]:
-    """Return the images, twice as large, with their maps in colour over them: N x 64 x 64 x 3.
+    """Return the images enlarged to 64 x 64 with their maps in colour over them: N x 64 x 64 x 3.
 
-    A map is scaled to its own maximum: it tells where, not how much.
+    Each map is scaled to its own maximum.
     """
     if not len(images):
         return np.empty((0, SIDE, SIDE, 3), np.uint8)

@@ -1,111 +1,93 @@
-"""What came out of a run: everything that the report shows, each of it worked out once."""
+"""The test of a model: what the stage `evaluate` writes and `report` reads.
+
+| file | content |
+| --- | --- |
+| train/test.json | images, accuracy, loss, calibration_error, by_class |
+| train/out/test/predictions.csv | a row a test image: image, actual, the three likeliest classes, margin |
+| train/out/test/gradcam.safetensors | Grad-CAM of mistakes: `predicted` and `actual`, K x 64 x 64 x 3 |
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
-from data.datasets.dataset import CLASSES
-from train.core.model import Model
-from train.evaluation import gradcam
-from train.evaluation.agreement import agreement
-from train.evaluation.calibration import reliability
-from train.evaluation.predictions import Answers, Result
+from data.common.files import atomic, write_bytes, write_csv, write_json
+from data.datasets import dataset
+from data.datasets.dataset import PREPARED
+from train.evaluation import calibration, predictions
+from train.evaluation.inputs import damaged, read_metrics, read_table
 
-SHOWN = 24  # mistakes, and uncertain images
+TEST = PREPARED / "test.safetensors"
+METRICS = Path("train/test.json")
+FOLDER = Path("train/out/test")
+PREDICTIONS = FOLDER / "predictions.csv"
+GRADCAM = FOLDER / "gradcam.safetensors"
 
-Image = NDArray[np.uint8]
-Maps = list[tuple[Image, Image]]
+TOP = 3  # likeliest classes of each image
+SHOWN = 24  # mistakes with Grad-CAM, and least certain images
+SIDES = ("predicted", "actual")  # the classes that Grad-CAM is asked about
 
-
-@dataclass(frozen=True)
-class Answered:
-    """Dataset shown to the network, N x 32 x 32 x 3, uint8, and its answers."""
-
-    images: NDArray[np.uint8]
-    answers: Answers
-
-
-@dataclass(frozen=True)
-class About:
-    """The run as the files of other stages tell it."""
-
-    recipe: str
-    watch_test: bool  # the test images were shown each epoch
-    smoothing: float  # of the labels
-    epochs: int
-    cut_short: int  # after so many steps, as max_steps says; 0: a whole run
-    equivalent_epochs: float
-    curves: pd.DataFrame
-    images: int  # to be labelled
-    labelled: int  # of them, with a class or with boxes
+Images = NDArray[np.uint8]  # N x S x S x 3
 
 
 @dataclass(frozen=True)
-class Findings:
-    """The network's answers beside what is known."""
+class Evaluation:
+    """The test images with the model's predictions, and what follows from them."""
 
-    about: About
-    model: Model
-    test: Answered
-    result: Result  # of the test images
-    tasks: Answered  # the images to be labelled
-    labelled: pd.DataFrame  # annotators, model and CIFAR-10 side by side; no rows without labels
-    labels: Result | None  # of the images on whose label the annotators agree
-
-    @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """Return what goes into train/test.json about the test images."""
-        return self.result.metrics() | self.result.details()
+    images: Images
+    predictions: pd.DataFrame
+    metrics: dict[str, Any]
+    overlays: dict[str, Images]  # of the first `SHOWN` mistakes, by `SIDES`
 
     @cached_property
     def confusion(self) -> pd.DataFrame:
-        """Return how often each class (rows) was taken for each (columns)."""
-        return self.result.confusion()
+        """Return the number of images by actual (rows) and predicted class (columns)."""
+        return predictions.confusion(self.predictions)
 
     @cached_property
     def classes(self) -> pd.DataFrame:
         """Return recall, precision, F1 and the most frequent confusion of each class."""
-        return self.result.classes()
+        return predictions.by_class(self.predictions)
 
     @cached_property
     def reliability(self) -> pd.DataFrame:
         """Return the accuracy by confidence."""
-        return reliability(self.result.table)
+        return calibration.reliability(self.predictions)
 
     @cached_property
-    def agreement(self) -> pd.DataFrame:
-        """Return how well each two of annotators, model and CIFAR-10 agree."""
-        return agreement(self.labelled)
+    def mistakes(self) -> pd.DataFrame:
+        """Return the wrong predictions, the most confident first."""
+        return predictions.mistakes(self.predictions)
 
     @cached_property
-    def top(self) -> pd.DataFrame:
-        """Return the three likeliest classes of each test image, and its actual one."""
-        return self.test.answers.top().assign(actual=self.result.table["actual"])
+    def least_certain(self) -> pd.DataFrame:
+        """Return the least certain predictions."""
+        return predictions.least_certain(self.predictions)[:SHOWN]
 
-    @cached_property
-    def wrong(self) -> list[int]:
-        """Return the rows of all mistakes, the most confident first."""
-        return self.result.mistakes()
+    def write(self) -> None:
+        """Write train/test.json and train/out/test/."""
+        with atomic(FOLDER) as folder:
+            write_csv(folder / PREDICTIONS.name, self.predictions)
+            write_bytes(folder / GRADCAM.name, save(self.overlays))
+        write_json(METRICS, self.metrics)
 
-    @cached_property
-    def unsure(self) -> list[int]:
-        """Return the rows of the least certain test images."""
-        return self.test.answers.least_certain()[:SHOWN]
 
-    @cached_property
-    def maps(self) -> Maps:
-        """Return where the network saw the class it named, and the actual one, for the first mistakes."""
-        rows = self.wrong[:SHOWN]
-        images = torch.from_numpy(self.test.images[rows]).to(self.test.answers.logits.device)
-        table, sides = self.result.table.iloc[rows], []
-        for column in ("predicted", "actual"):
-            classes = torch.tensor([CLASSES.index(name) for name in table[column]], dtype=torch.int64)
-            sides.append(gradcam.overlays(self.model, images, classes.to(images.device)))
-        return list(zip(*sides, strict=True))
+def read() -> Evaluation:
+    """Read what `Evaluation.write` wrote. Raises `UserError` if a file is missing or damaged."""
+    table = read_table(PREDICTIONS, "evaluate", ("image", "actual", "predicted"))
+    metrics = read_metrics(METRICS, "evaluate", ("accuracy", "loss", "calibration_error"))
+    try:
+        overlays = load_file(GRADCAM)
+    except (OSError, SafetensorError) as error:
+        raise damaged(GRADCAM, "evaluate", error) from None
+    images, _, _ = dataset.load(TEST)
+    return Evaluation(images, table, metrics, overlays)

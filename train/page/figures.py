@@ -1,4 +1,4 @@
-"""Dataset of a run, as PNG and for a page: curves beside the published ones, confusions, reliability."""
+"""Figures of a run, as PNG and as SVG for a page."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ OURS, GREY = "#1f6feb", "#8c959f"
 
 
 def curves(ours: pd.DataFrame, watch_test: bool = False, tested: Score | None = None) -> Figure:
-    """Draw loss, accuracy and learning rate by epoch, with the published log in grey behind.
+    """Draw loss, accuracy and learning rate by epoch, with the published log in grey.
 
-    The images watched are the test images or those held out for validation; the log's were the former.
-    How well the test images were recognised after the last epoch is a mark of its own.
+    Watched are the test images, as in the published log, or those held out for validation. `tested` is the
+    test after the last epoch, drawn as a diamond.
     """
     published = pd.read_csv(PUBLISHED)
     figure = Figure(figsize=(12, 3.6), layout="constrained")
@@ -60,13 +60,13 @@ def curves(ours: pd.DataFrame, watch_test: bool = False, tested: Score | None = 
     for axes in (loss, accuracy, rate):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    # One legend below all: within the axes it would cover curves, and its marks would look like points.
+    # Below the axes: within, the legend would cover curves.
     figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return figure
 
 
 def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, names: tuple[str, str]) -> None:
-    """Draw a value on the train images (dashed) and, where others are watched, on those (solid)."""
+    """Draw a value on the train images (dashed), and on the watched ones (solid) if there are any."""
     marker = _marker(table)
     train, watched = names
     axes.plot(table["epoch"], table[column], "--", color=colour, alpha=0.7, marker=marker, label=train)
@@ -75,12 +75,12 @@ def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, names: tupl
 
 
 def _marker(table: pd.DataFrame) -> str:
-    """Mark single epochs where there are few, so that a run of one epoch can be seen."""
+    """Return a marker for each epoch where there are few: a run of one epoch has no line."""
     return "." if len(table) <= 15 else ""
 
 
 def confusion(counts: pd.DataFrame) -> Figure:
-    """Draw how often each class (rows) was taken for each (columns), coloured by the share of its row."""
+    """Draw the number of images by actual (rows) and predicted class (columns), shaded by its share."""
     share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
     figure = Figure(figsize=(7, 6.2), layout="constrained")
     axes = figure.subplots()
@@ -103,7 +103,7 @@ def reliability(table: pd.DataFrame) -> Figure:
     middle = (table["from"] + table["to"]) / 2
     width = float(table["to"].iloc[0] - table["from"].iloc[0]) * 0.92
     accuracy.bar(middle, table["accuracy"].fillna(0), width, color=OURS, label="accuracy")
-    accuracy.plot([0, 1], [0, 1], "--", color=GREY, label="as accurate as it is confident")
+    accuracy.plot([0, 1], [0, 1], "--", color=GREY, label="perfectly calibrated")
     accuracy.set(title="Reliability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     number.bar(middle, table["images"], width, color=GREY)
     number.set(xlabel="confidence", ylabel="images")
@@ -114,7 +114,7 @@ def reliability(table: pd.DataFrame) -> Figure:
 
 
 def gallery(images: Sequence[tuple[NDArray[np.uint8], str]], columns: int, title: str) -> Figure:
-    """Draw images in rows, each with its text above it."""
+    """Draw images in rows, each with a text above it."""
     rows = max(math.ceil(len(images) / columns), 1)
     figure = Figure(figsize=(columns * 1.5, rows * 1.85 + 0.4), layout="constrained")
     figure.suptitle(title)
@@ -146,7 +146,7 @@ def range_test(curve: pd.DataFrame, suggested: float | None) -> Figure:
     return figure
 
 
-# What a page draws in its own colours, light or dark, by what a figure has.
+# Colours of a figure, and the page's own for them, light or dark.
 VARIABLES = {
     OURS: "var(--ours)",
     GREY: "var(--grey)",
@@ -158,23 +158,23 @@ VARIABLES = {
 
 
 def svg(figure: Figure, name: str, description: str) -> str:
-    """Return a figure as an element of a page, in the page's colours and letters.
+    """Return a figure as an element of a page, in the page's colours and font.
 
-    `name` keeps its ids apart from those of other figures; `description` is what a screen reader says.
+    `name` makes its ids unique in the page; `description` is for screen readers.
     """
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    drawn = file.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"#[0-9a-f]{6}\b", lambda found: VARIABLES.get(found[0], found[0]), drawn)
-    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", drawn)
-    drawn = re.sub(r' (width|height)="[\d.]+pt"', "", drawn, count=2)
-    return drawn.replace("<svg", f'<svg role="img" aria-label="{html.escape(description)}"', 1)
+    markup = file.getvalue()
+    markup = markup[markup.index("<svg") :]
+    markup = re.sub(r"#[0-9a-f]{6}\b", lambda colour: VARIABLES.get(colour[0], colour[0]), markup)
+    markup = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", markup)
+    markup = re.sub(r' (width|height)="[\d.]+pt"', "", markup, count=2)
+    return markup.replace("<svg", f'<svg role="img" aria-label="{html.escape(description)}"', 1)
 
 
 def write(path: Path, figure: Figure) -> None:
-    """Write a figure as PNG, without the release of matplotlib in it: the same figure is the same bytes."""
+    """Write a figure as PNG, without matplotlib's release in it: the same figure gives the same bytes."""
     png = io.BytesIO()
     figure.savefig(png, dpi=110, metadata={"Software": None})
     write_bytes(path, png.getvalue())

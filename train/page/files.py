@@ -1,16 +1,17 @@
-"""The folder train/out/report/: every answer, tables and images of what came out, and the page that shows them.
+"""The folder train/out/report/: the results of a run as tables, images and a page.
 
-| file | what it holds |
+| file | content |
 | --- | --- |
-| index.html | all of it, to be looked at |
-| predictions.csv | a row a test image: image, actual, predicted, confidence |
-| confusion.csv, confusion.png | how often each class (rows) was taken for each (columns) |
+| index.html | the page, which shows all of it |
+| confusion.csv, confusion.png | number of test images by actual (rows) and predicted class (columns) |
 | classes.csv | recall, precision, F1 and the most frequent confusion of each class |
 | reliability.csv, reliability.png | accuracy by confidence |
 | mistakes.csv, mistakes.png | the most confident mistakes with their three likeliest classes, and Grad-CAM |
 | uncertain.csv | the least certain images |
 | curves.png | loss, accuracy, learning rate and momentum by epoch |
 | labelled.csv, labelled_confusion.csv, agreement.csv | annotators, model and CIFAR-10 side by side |
+
+The prediction for every test image is in train/out/test/predictions.csv.
 """
 
 from __future__ import annotations
@@ -21,53 +22,55 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from data.common.files import write_csv, write_text
-from train.evaluation.results import SHOWN, Findings
+from train.evaluation.results import SHOWN
 from train.page import figures, page
+from train.page.contents import Report
 
+FOLDER = Path("train/out/report")
 DRAWN = 12  # mistakes in the PNG, which a pull request shows
 
 
-def write(folder: Path, found: Findings) -> None:
+def write(folder: Path, report: Report) -> None:
     """Write all files into the folder."""
-    for name, table in tables(found).items():
+    for name, table in tables(report).items():
         write_csv(folder / f"{name}.csv", table)
-    for name, figure in images(found).items():
+    for name, figure in plots(report).items():
         figures.write(folder / f"{name}.png", figure)
-    write_text(folder / "index.html", page.render(found))
+    write_text(folder / "index.html", page.render(report))
 
 
-def tables(found: Findings) -> dict[str, pd.DataFrame]:
+def tables(report: Report) -> dict[str, pd.DataFrame]:
     """Return the tables by name."""
-    made = {
-        "predictions": found.result.table,
-        "confusion": found.confusion.reset_index(),
-        "classes": found.classes,
-        "reliability": found.reliability,
-        "mistakes": found.top.iloc[found.wrong[:SHOWN]],
-        "uncertain": found.top.iloc[found.unsure],
-        "labelled": found.labelled,
-        "agreement": found.agreement,
+    test, labelled = report.test, report.labelled
+    named = {
+        "confusion": test.confusion.reset_index(),
+        "classes": test.classes,
+        "reliability": test.reliability,
+        "mistakes": test.mistakes[:SHOWN],
+        "uncertain": test.least_certain,
+        "labelled": labelled.table,
+        "agreement": labelled.agreement,
     }
-    if found.labels:
-        made["labelled_confusion"] = found.labels.confusion().reset_index()
-    return made
+    if len(labelled.compared):
+        named["labelled_confusion"] = labelled.confusion.reset_index()
+    return named
 
 
-def images(found: Findings) -> dict[str, Figure]:
+def plots(report: Report) -> dict[str, Figure]:
     """Return the figures by name."""
     return {
-        "curves": page.curves(found),
-        "confusion": figures.confusion(found.confusion),
-        "reliability": figures.reliability(found.reliability),
-        "mistakes": mistakes(found),
+        "curves": page.curves(report),
+        "confusion": figures.confusion(report.test.confusion),
+        "reliability": figures.reliability(report.test.reliability),
+        "mistakes": mistakes(report),
     }
 
 
-def mistakes(found: Findings) -> Figure:
-    """Draw the most confident mistakes, each with what the network saw."""
-    drawn = []
-    for row, (predicted, _) in zip(found.wrong[:DRAWN], found.maps, strict=False):
-        told = found.result.table.iloc[row]
-        drawn.append((found.test.images[row], f"{told['actual']}, taken for"))
-        drawn.append((predicted, f"{told['predicted']} ({told['confidence']:.0%})"))
-    return figures.gallery(drawn, 8, "The most confident mistakes and where the network looked (Grad-CAM)")
+def mistakes(report: Report) -> Figure:
+    """Draw the most confident mistakes, each with Grad-CAM of the predicted class."""
+    cells = []
+    wrong, overlays = report.test.mistakes[:DRAWN], report.test.overlays["predicted"][:DRAWN]
+    for row, mistake, overlay in zip(wrong.index.tolist(), wrong.itertuples(), overlays, strict=True):
+        cells.append((report.test.images[row], f"actual: {mistake.actual}"))
+        cells.append((overlay, f"{mistake.predicted} ({mistake.confidence:.0%})"))
+    return figures.gallery(cells, 8, "The most confident mistakes: actual class, and Grad-CAM of the predicted one")

@@ -1,4 +1,4 @@
-"""Many small images as one image, which a page shows piece by piece."""
+"""Many small images in one, of which a page shows parts (a CSS sprite)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = 32
 
 
 class Mosaic:
-    """Square images of one size in rows of 32; the same image is kept once."""
+    """Square images of the same size in rows of 32, without duplicates."""
 
     def __init__(self, side: int) -> None:
         """Take the side of an image in pixels."""
@@ -22,16 +22,16 @@ class Mosaic:
         self._places: dict[bytes, int] = {}
 
     def add(self, image: NDArray[np.uint8]) -> int:
-        """Take an image, side x side x 3, and return its place, counted by rows from 0."""
+        """Add an image, side x side x 3, and return its place, counted by rows from 0."""
         return self._places.setdefault(image.tobytes(), len(self._places))
 
     @property
     def rows(self) -> int:
-        """How many rows there are, one at least."""
+        """Return the number of rows, at least 1."""
         return max(math.ceil(len(self._places) / COLUMNS), 1)
 
     def image(self) -> Image.Image:
-        """Return the whole image."""
+        """Return the mosaic."""
         whole = np.zeros((self.rows, self.side, COLUMNS, self.side, 3), np.uint8)
         for image, place in self._places.items():
             row, column = divmod(place, COLUMNS)
@@ -39,7 +39,7 @@ class Mosaic:
         return Image.fromarray(whole.reshape(self.rows * self.side, COLUMNS * self.side, 3))
 
     def uri(self, quality: int | None = None) -> str:
-        """Return the image as a `data:` address, WebP: without loss, or of a quality up to 100."""
+        """Return the mosaic as a `data:` URL of a WebP, lossless or of a quality up to 100."""
         file = io.BytesIO()
         if quality is None:
             self.image().save(file, "WEBP", lossless=True)

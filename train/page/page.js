@@ -4,13 +4,13 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const cell = document.getElementById("cell");
 
 function element(kind, text, className) {
-  const made = document.createElement(kind);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
+  const node = document.createElement(kind);
+  node.textContent = text;
+  if (className) node.className = className;
+  return node;
 }
 
-// As the template's card, for the images that are too many to be written out.
+// The same as the macro `card` of page.html, for images that are too many to be written out.
 function card(index) {
   const shown = data.images[index];
   const card = element("li", "", "card");
@@ -19,18 +19,18 @@ function card(index) {
   image.setAttribute("aria-label", `${shown.name}, an image of ${shown.actual}`);
   image.style.setProperty("--x", shown.place % data.columns);
   image.style.setProperty("--y", Math.floor(shown.place / data.columns));
-  const answers = element("ol", "", "answers");
-  for (const [name, probability, said] of shown.top) {
+  const likeliest = element("ol", "", "likeliest");
+  for (const [name, probability, text] of shown.top) {
     const line = element("li", "", name === shown.actual ? "right" : "");
     const meter = element("meter", "");
     meter.value = probability;
     meter.setAttribute("aria-hidden", "true");
-    line.append(element("span", name), meter, element("span", said));
-    answers.append(line);
+    line.append(element("span", name), meter, element("span", text));
+    likeliest.append(line);
   }
   const caption = element("p", "");
   caption.append(element("small", shown.name));
-  card.append(image, caption, answers);
+  card.append(image, caption, likeliest);
   return card;
 }
 
@@ -38,16 +38,16 @@ function open(key) {
   const { title, count, images } = data.cells[key];
   document.getElementById("cell-title").textContent = title;
   document.getElementById("cell-note").textContent = images.length < count
-    ? `${images.length} of ${count}, the most confident ones; train/out/report/predictions.csv has all.` : "";
+    ? `${images.length} of ${count}, the most confident ones; train/out/test/predictions.csv has all.` : "";
   document.getElementById("cell-images").replaceChildren(...images.map(card));
   cell.showModal();
 }
 
-// One stop for the tab key, the arrows for the rest, as in a spreadsheet.
+// A single tab stop, with arrow keys within, as in a spreadsheet.
 const buttons = [...document.querySelectorAll(".matrix button")];
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-function beyond(button, [down, right]) {
+function neighbour(button, [down, right]) {
   const table = button.closest("table");
   let place = button.closest("td");
   let [row, column] = [place.parentElement.rowIndex, place.cellIndex];
@@ -70,7 +70,7 @@ buttons.forEach((button) => {
   });
   button.addEventListener("click", () => open(button.dataset.cell));
   button.addEventListener("keydown", (event) => {
-    const next = event.key in STEPS && beyond(button, STEPS[event.key]);
+    const next = event.key in STEPS && neighbour(button, STEPS[event.key]);
     if (!next) return;
     event.preventDefault();
     next.focus();

@@ -1,0 +1,93 @@
+"""Stage `report`: the run as a page, with its mistakes and the labelled images.
+
+    python -m train.report
+
+Reads the run (params.yaml, train/metrics.json, train/out/plots/, train/reference/published.csv), its test
+(train/test.json, train/out/test/, data/out/dataset/), the labels (annotate/out/images/, annotate/out/labels/,
+annotate/metrics.json), and train/out/model.safetensors for predictions of the labelled images. Writes
+train/labelled.json and train/out/report/ (train/page/files.py lists the files).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from data.common.cli import run
+from data.common.errors import UserError
+from data.common.files import atomic, write_json
+from data.common.progress import track
+from data.datasets.dataset import CLASSES
+from data.images import crop, decode
+from train.core import model
+from train.core.device import choose_device, keep_large_blocks
+from train.core.inference import logits
+from train.core.model import Model
+from train.evaluation import predictions, results
+from train.evaluation.results import Images
+from train.page import files
+from train.page.contents import Report, read_run_info
+from train.page.labelled import Labelled, read_labels, side_by_side
+
+IMAGES = Path("annotate/out/images")
+LABELLED = Path("train/labelled.json")
+
+
+def read_images() -> tuple[list[str], Images]:
+    """Return names and pixels of the images to be labelled. Raises `UserError` if there are none."""
+    paths = sorted(IMAGES.glob("*.png"))
+    if not paths:
+        raise UserError(f"{IMAGES}: no images to label", 'make them again with "dvc repro -fs sample".')
+    with decode.decoding():
+        images = np.stack([crop.read(path) for path in track(paths, "reading", len(paths), "images")])
+    return [path.stem for path in paths], images
+
+
+def compare_labels(labels: pd.DataFrame, network: Model, device: torch.device) -> Labelled:
+    """Put the model's predictions for the labelled images beside their labels."""
+    names, images = read_images()
+    outputs = logits(network, torch.from_numpy(images).to(device), "images to label")
+    table = predictions.as_table(names, outputs)
+    agreed = labels.dropna(subset="agreed").set_index("image")["agreed"]
+    compared, score = predictions.with_actual(table, outputs, agreed[agreed.isin(CLASSES)])
+    # Without labels there are 0 images and no accuracy.
+    metrics = predictions.metrics(compared, score) if score else {"images": 0}
+    return Labelled(
+        images=dict(zip(names, images, strict=True)),
+        table=side_by_side(labels, table),
+        compared=compared,
+        metrics=metrics | {"other_classes": int((~agreed.isin(CLASSES)).sum())},
+    )
+
+
+def closing(report: Report) -> str:
+    """Return the last lines of `dvc repro`: the result, the state of the labelling, and what to do next."""
+    info, metrics = report.run, report.test.metrics
+    return (
+        f"\naccuracy  {metrics['accuracy']:.2%} of {len(report.test.images):,} test images"
+        f" (loss {metrics['loss']:.4f})"
+        f"\nlabelled  {info.labelled} of {info.images} images"
+        "\nnext      open train/out/report/index.html"
+        "\n          git commit -am baseline, since results differ from machine to machine"
+        "\n          change params.yaml, then make repro and dvc metrics diff"
+    )
+
+
+def main() -> None:
+    """Write the report: train/out/report/ and train/labelled.json."""
+    keep_large_blocks()
+    device = choose_device()
+    info, labels, test = read_run_info(), read_labels(), results.read()
+    network = model.load(device)
+    report = Report(info, network.network.depth, test, compare_labels(labels, network, device))
+    with atomic(files.FOLDER) as folder:
+        files.write(folder, report)
+    write_json(LABELLED, report.labelled.metrics)
+    print(closing(report))
+
+
+if __name__ == "__main__":
+    run(main)
