@@ -1,14 +1,8 @@
-"""The account on the Label Studio of this machine: made at random once, kept in a git-ignored .env.
+"""The account on the local Label Studio: made at random once, kept in the git-ignored .env.
 
-The .env gets four lines, which only its owner can read, and keeps whatever else it holds:
-
-    LABEL_STUDIO_URL        http://127.0.0.1:PORT
-    LABEL_STUDIO_API_KEY    the token, for export and push
-    LABEL_STUDIO_USERNAME   to log in with
-    LABEL_STUDIO_PASSWORD
-
-Label Studio takes over user name, password and token when it first sees that user name. So a lost .env is
-no harm: the next start makes another account, which sees the same projects.
+LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are for export and push, LABEL_STUDIO_USERNAME and
+LABEL_STUDIO_PASSWORD to log in with. Label Studio reads them when it first sees the user name, so that a lost
+.env does no harm: the next start makes another account, which sees the same projects.
 """
 
 from __future__ import annotations
@@ -19,24 +13,24 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from annotate.label_studio.config import ENV, Server, text_of
+from annotate.label_studio.config import ENV, text_of
 from data.common.errors import UserError
-from data.common.files import atomic, disk_errors
+from data.common.files import atomic
 
 PORT = 8080  # Label Studio's own default
 URL, TOKEN = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"
 USERNAME, PASSWORD = "LABEL_STUDIO_USERNAME", "LABEL_STUDIO_PASSWORD"
 NAMES = (URL, TOKEN, USERNAME, PASSWORD)
-HERE = {"127.0.0.1", "localhost"}  # what reaches a server that listens on 127.0.0.1 only
+LOCAL_URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):(\d+)/?")
+LINE = re.compile(rf"\s*(?:export\s+)?(?:{'|'.join(NAMES)})\s*=")
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who may log in, and where. Password and token are left out of `repr`: no traceback shows them."""
+    """Port of the server and login. Password and token are not in `repr`, so no traceback shows them."""
 
     port: int
     username: str
@@ -53,102 +47,46 @@ class Account:
         return text.replace(self.password, "***").replace(self.token, "***")
 
     def settings(self) -> dict[str, str]:
-        """Return what the .env says of the account."""
+        """Return the variables of .env."""
         return dict(zip(NAMES, (self.url, self.token, self.username, self.password), strict=True))
 
 
 def load(port: int | None = None, env: Path = ENV) -> Account:
-    """Return the account in .env, at another port if one is given; what is missing is made at random.
+    """Return the account in .env, at `port` if given; missing parts are made at random. Writes nothing.
 
-    Raises `UserError` if the environment or .env names a server that is not ours: it may hold a token that
-    somebody needs. Nothing is written: see `save`.
+    Raises `UserError` if .env or the environment configures another server: its token may be the only copy.
     """
-    kept = _settings(text_of(env))
-    outside = {name: os.environ[name].strip() for name in NAMES if os.environ.get(name, "").strip()}
-    _check_here(kept, str(env))
-    _check_here(outside, "the environment")
-    _check_whole(kept, env)
-    account = Account(
-        port or urlsplit(kept.get(URL, "")).port or PORT,
-        # Not the same in every clone, so that a browser keeps their passwords apart.
-        kept.get(USERNAME) or f"annotrain-{secrets.token_hex(2)}@localhost",
-        kept.get(PASSWORD) or secrets.token_urlsafe(15),
-        kept.get(TOKEN) or secrets.token_hex(20),  # 40 digits, as Label Studio makes them
-    )
-    differing = [name for name, value in outside.items() if account.settings()[name] != value]
-    if differing:
+    values = dotenv_values(stream=io.StringIO(text_of(env)))
+    saved = {name: value for name in NAMES if (value := (values.get(name) or "").strip())}
+    local = LOCAL_URL.fullmatch(saved.get(URL, ""))
+    if {URL, TOKEN} & saved.keys() and not (local and len(saved) == len(NAMES)):
         raise UserError(
-            f"{differing[0]} in the environment is not that of the server to start here, which {env} keeps",
-            f"unset {' '.join(differing)}, then repeat the command.",
+            f"{env} configures a Label Studio that serve did not start ({URL}, {TOKEN})",
+            f"use that one, or take its LABEL_STUDIO_ lines out of {env} and repeat the command.",
+        )
+    account = Account(
+        port or (int(local[1]) if local else PORT),
+        # Another name in each clone, so that a browser keeps their passwords apart.
+        saved.get(USERNAME) or f"annotrain-{secrets.token_hex(2)}@localhost",
+        saved.get(PASSWORD) or secrets.token_urlsafe(15),
+        saved.get(TOKEN) or secrets.token_hex(20),  # 40 digits, as Label Studio makes them
+    )
+    other = [name for name, value in account.settings().items() if os.environ.get(name, value) != value]
+    if other:  # it comes before .env: push would go to that server
+        raise UserError(
+            f"{', '.join(other)} in the environment: not of the server to start here",
+            f"unset {' '.join(other)}, then repeat the command.",
         )
     return account
 
 
 def save(account: Account, env: Path = ENV) -> None:
-    """Write the account into .env, for its owner's eyes only. Raises `UserError` if the disk is full."""
+    """Write the account at the end of .env, with mode 0600 from the start; other lines stay."""
     path = env.resolve()  # a link stays a link
-    before = text_of(path)
-    after = _with(before, account.settings())
-    with disk_errors(env):
-        if after == before:
-            path.chmod(0o600)
-            return
-        with atomic(path) as part:
-            # With its mode from the start: the secrets lie open at no moment.
-            number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(number, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                file.write(after)
-                file.flush()
-                os.fsync(file.fileno())
-
-
-def _settings(text: str) -> dict[str, str]:
-    values = dotenv_values(stream=io.StringIO(text))
-    return {name: value for name in NAMES if (value := (values.get(name) or "").strip())}
-
-
-def _with(text: str, settings: dict[str, str]) -> str:
-    """Return the text with the settings in it: each in its own line's place, or else at the end."""
-    lines = text.splitlines(keepends=True)
-    kept = _settings(text)
-    for name, value in settings.items():
-        if kept.get(name) == value:
-            continue
-        line = re.compile(rf"\s*(export\s+)?{name}\s*=")
-        places = [number for number, old in enumerate(lines) if line.match(old)]
-        for number in places:
-            end = "\r\n" if lines[number].endswith("\r\n") else "\n"
-            lines[number] = f"{name}={value}{end}"
-        if not places:
-            if lines and not lines[-1].endswith("\n"):
-                lines[-1] += "\n"
-            lines.append(f"{name}={value}\n")
-    return "".join(lines)
-
-
-def _check_here(settings: dict[str, str], place: str) -> None:
-    """Refuse a server on another machine: somebody else runs it."""
-    url = settings.get(URL)
-    if url and not _here(url):
-        raise UserError(
-            f"{place} names a Label Studio that is not on this machine: {Server(url, '', '').shown}",
-            f"that one needs no serve; for one here, take {URL} and {TOKEN} out of {place} and repeat this.",
-        )
-
-
-def _check_whole(settings: dict[str, str], env: Path) -> None:
-    """Refuse a server on this machine that somebody started otherwise, with an account of their own."""
-    missing = [name for name in NAMES if name not in settings]
-    if missing and settings.keys() & {URL, TOKEN}:
-        raise UserError(
-            f"{env} names a Label Studio that was not started by serve: it has no {', '.join(missing)}",
-            f"take the other LABEL_STUDIO_ lines out of {env}, if nobody needs them, and repeat the command.",
-        )
-
-
-def _here(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "http" and parts.hostname in HERE and parts.port != 0
-    except ValueError:  # a port that is no number
-        return False
+    lines = [line for line in text_of(path).splitlines(keepends=True) if not LINE.match(line)]
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    lines += [f"{name}={value}\n" for name, value in account.settings().items()]
+    with atomic(path) as part:
+        part.touch(mode=0o600)
+        part.write_bytes("".join(lines).encode(errors="surrogateescape"))

@@ -1,7 +1,7 @@
-"""Label Studio's own Python environment: 170 packages that the pipeline has no use for, in .label-studio/env.
+"""Label Studio's own Python environment: 170 packages, 800 MB, in .label-studio/env.
 
-uv makes it where there is one, pip where there is none, from annotate/server/label-studio.txt, which pins every
-package. An environment that is not complete, or of another list, is made anew; its log is .label-studio/log.
+uv installs it (pip where there is none) from label-studio.txt, which pins every package; anew when it is
+incomplete, or the list or the Python has changed. The installer's log is .label-studio/env.log.
 """
 
 from __future__ import annotations
@@ -9,106 +9,83 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from annotate.server import child
 from data.common.errors import UserError
-from data.common.files import digest, disk_errors, write_text
+from data.common.files import digest, write_text
 
 PINS = Path(__file__).with_name("label-studio.txt")
-STAMP = "complete"  # in the environment, written last: from which list, for which Python
-ROOM = 1_500_000_000  # bytes: 800 MB of packages, and their archives until it is complete
-HINT = "look at the end of the log; mend what it names, often the network, and repeat the command."
-# What would lead the installers to another environment than the new one.
-MISLEADING = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"}
+LOG_LINES, LOG_WIDTH = 8, 160  # of a log, in a message
+DISK_FULL = re.compile("no space left|disk is full|disk quota|file too large|disk i/o error", re.IGNORECASE)
 
 
 def release(pins: Path = PINS) -> str:
     """Return the release of Label Studio that the list pins, as 1.23.2."""
-    found = re.search(r"^label-studio==(\S+)", pins.read_text(encoding="utf-8"), re.MULTILINE)
-    if found is None:
-        raise UserError(f"{pins}: no label-studio==RELEASE in it", "take the file back from git.")
-    return found[1]
+    (pinned,) = re.findall(r"^label-studio==(\S+)", pins.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(pinned)
 
 
 def ready(home: Path, pins: Path = PINS) -> Path:
-    """Return the interpreter of the environment in `home`, made now if it is missing.
-
-    Raises `UserError` if the disk has no room or the installer fails.
-    """
-    home = home.absolute()
-    folder, log = home / "env", home / "log"
-    python = folder / "bin" / "python"  # not resolved: the link is what makes it this environment's
+    """Return the interpreter of the environment in `home`, installed now if it is missing."""
+    folder = home.absolute() / "env"
+    python, stamp = folder / "bin/python", folder / "complete"  # not resolved: the link makes it a venv
     wanted = f"{digest(pins, 'sha256')} python {sys.version_info.major}.{sys.version_info.minor}\n"
-    with disk_errors(home):
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / "env.lock"):
-            if not _complete(folder, python, wanted):
-                _check_room(home)
-                shutil.rmtree(folder, ignore_errors=True)
-                log.unlink(missing_ok=True)
-                _make(home, folder, python, pins)
-                write_text(folder / STAMP, wanted)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(home / "env.lock"):
+        if not (python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+            shutil.rmtree(folder, ignore_errors=True)
+            with waiting("installing Label Studio (800 MB)"):
+                _install(folder, python, pins)
+            write_text(stamp, wanted)
     return python
 
 
-def _complete(folder: Path, python: Path, wanted: str) -> bool:
-    stamp = folder / STAMP
-    return python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted
-
-
-def _check_room(home: Path) -> None:
-    free = shutil.disk_usage(home).free
-    if free < ROOM:
-        raise UserError(
-            f"{os.path.relpath(home)}: {free / 1e6:,.0f} MB are free on this disk; Label Studio's "
-            f"environment needs {ROOM / 1e6:,.0f} MB while it is made",
-            "free some space and repeat the command.",
-        )
-
-
-def _make(home: Path, folder: Path, python: Path, pins: Path) -> None:
-    cache, scratch = home / "cache", home / "tmp"
-    scratch.mkdir(exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
-    # Downloads of a try that failed are kept for the next one, here and not in the home folder.
-    environment = {"UV_CACHE_DIR": str(cache), "PIP_CACHE_DIR": str(cache)} | environment
-    environment |= {"TMPDIR": str(scratch), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    for what, command in _steps(folder, python, pins):
-        child.run(command, what, home / "log", environment, HINT, lambda: _installed(folder, pins))
+def _install(folder: Path, python: Path, pins: Path) -> None:
+    cache, log = folder.with_name("cache"), folder.with_name("env.log")
+    install = ["install", "--no-deps", "--requirement", str(pins)]  # complete: nothing is left to resolve
+    if uv := shutil.which("uv", path=Path(sys.executable).parent) or shutil.which("uv"):
+        make = [uv, "venv", "--python", sys.executable, str(folder)]
+        fill = [uv, "pip", *install, "--python", str(python)]
+    else:  # -I: a PYTHONPATH of the shell would hide missing packages
+        make = [sys.executable, "-I", "-m", "venv", str(folder)]
+        fill = [str(python), "-I", "-m", "pip", *install, "--no-compile"]
+    # Downloads of an install that failed are kept for the next, inside the repository.
+    caches = {"UV_CACHE_DIR": str(cache), "PIP_CACHE_DIR": str(cache)}
+    with log.open("wb") as output:
+        for command in (make, fill):
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=caches | os.environ
+            )
+            if done.returncode:
+                hint = "mend what the log names, often the network, and repeat the command."
+                raise failure(f"installing Label Studio failed (exit code {done.returncode})", log, hint)
     shutil.rmtree(cache, ignore_errors=True)
 
 
-def _installed(folder: Path, pins: Path) -> str:
-    """Say how many packages are installed; the installers fetch all of them before they install the first."""
-    count = len(list(folder.glob("lib/python*/site-packages/*.dist-info")))
-    if not count:
-        return "fetching packages"
-    lines = pins.read_text(encoding="utf-8").splitlines()
-    # A package has a line for each release that it needs on one Python or another.
-    names = {line.partition("==")[0] for line in lines if line and not line.startswith("#")}
-    return f"{count} of about {len(names)} packages installed"
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show what is being waited for: with the time so far on a terminal, else in one line."""
+    console = Console()
+    if not console.is_terminal:
+        print(f"{what} ...", flush=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar.add_task(what, total=None)
+        yield
 
 
-def _steps(folder: Path, python: Path, pins: Path) -> list[tuple[str, list[str]]]:
-    """Return what to say and what to run. The list is complete, so that nothing is left to resolve."""
-    uv = find_uv()
-    install = ["install", "--no-deps", "--requirement", str(pins)]
-    if uv:
-        return [
-            ("making Label Studio's environment", [uv, "venv", "--python", sys.executable, str(folder)]),
-            (f"installing Label Studio {release(pins)}", [uv, "pip", *install, "--python", str(python)]),
-        ]
-    what = f"installing Label Studio {release(pins)} without uv, which takes some minutes"
-    return [
-        ("making Label Studio's environment", [sys.executable, "-m", "venv", str(folder)]),
-        (what, [str(python), "-m", "pip", *install, "--no-compile", "--progress-bar", "off"]),
-    ]
-
-
-def find_uv() -> str | None:
-    """Return uv: beside this interpreter, where pip puts it, or on the PATH."""
-    return shutil.which("uv", path=Path(sys.executable).parent) or shutil.which("uv")
+def failure(what: str, log: Path, hint: str, redacted: Callable[[str], str] = str) -> UserError:
+    """Return the error for a program that failed, with the end of its log, secrets taken out."""
+    lines = [line for line in redacted(log.read_text(errors="replace")).splitlines() if line.strip()]
+    end = "\n".join(f"    {line[:LOG_WIDTH]}" for line in lines[-LOG_LINES:])
+    if DISK_FULL.search(end):
+        hint = "the disk is full or refuses to be written: free some space and repeat the command."
+    return UserError(f"{what}; the end of {os.path.relpath(log)}:\n{end}", hint)

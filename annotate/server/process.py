@@ -1,159 +1,108 @@
-"""The Label Studio process on this machine: started clean, watched until it answers, found again, stopped.
-
-Everything it keeps lies in one folder, .label-studio/ (a home): data/ with the database, log, pid. A lock on
-the pid file is inherited by the server and lives as long as it: the number in a locked file is the server's,
-whatever became of the command that started it, and that in an unlocked file is nobody's.
-"""
+"""The local Label Studio process, its data in .label-studio/: started, found again by its pid, stopped."""
 
 from __future__ import annotations
 
-import fcntl
-import http.client
 import os
-import signal
-import sqlite3
+import socket
 import subprocess
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotate.server import child
-from annotate.server.account import Account
-from annotate.server.ports import HOST
-from data.common.errors import UserError
-from data.common.files import disk_errors, write_text
+import httpx
+import psutil
 
+from annotate.server.account import PORT, Account
+from annotate.server.environment import failure
+from data.common.errors import UserError
+from data.common.files import write_text
+
+HOST = "127.0.0.1"
 HOME = Path(".label-studio")
 DATABASE = "label_studio.sqlite3"
-PATIENCE = 600.0  # seconds until it answers: the first start took 60 to 90 s on two cores
-STEPS = 396  # rows in the table of migrations when 1.23.2 has made its database
-# A Redis on this machine, whoever's it is, would be handed Label Studio's background jobs, which nobody would
-# do then. Port 0 can have no server, so that it does them itself.
-PROGRAM = """
-import sys
-from label_studio import server
-sys.path.insert(0, server.LS_PATH)
-from core.settings import base
-for queue in base.RQ_QUEUES.values():
-    queue["PORT"] = 0
-server.main()
-"""
+# Label Studio would hand its background jobs to any Redis of this machine, where no worker runs them. Without
+# `ping` it takes none for connected and runs them itself.
+PROGRAM = "import redis; redis.Redis.ping = None; from label_studio import server; server.main()"
 
 
 @dataclass(frozen=True)
 class Running:
-    """A server that is there: its process, and the port that it answers at."""
+    """A running server: its process and its port."""
 
     pid: int
     port: int
 
 
-def take(home: Path) -> int | None:
-    """Return the descriptor of the locked pid file, or None if a server or another command holds it."""
-    with disk_errors(home):
-        number = os.open(home / "pid", os.O_RDWR | os.O_CREAT, 0o600)
-    for _ in range(5):  # others lock it for a moment, to look
-        with suppress(BlockingIOError):
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(number, 0)
-            return number
-        time.sleep(0.05)
-    os.close(number)
+def running(home: Path) -> Running | None:
+    """Return the server of this folder, if it runs; a pid that another program has by now is ignored."""
+    with suppress(OSError, ValueError, psutil.Error):
+        pid, port = map(int, (home / "pid").read_text().split())
+        if str(home.absolute() / "data") in psutil.Process(pid).cmdline():
+            return Running(pid, port)
     return None
 
 
-def running(home: Path) -> Running | None:
-    """Return the server of this folder, if there is one.
-
-    Raises `UserError` while another command is about to start it.
-    """
-    pid = home / "pid"
-    if not pid.exists():
-        return None
-    with pid.open() as file:
-        with suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None
-        words = file.read().split()
-    if len(words) != 2:
+def check_port(port: int) -> None:
+    """Raise `UserError` if the port is taken: Label Studio would silently take the next one."""
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
         raise UserError(
-            "another command is starting Label Studio in this folder",
-            "wait until it has, or stop it with Ctrl-C.",
-        )
-    return Running(int(words[0]), int(words[1]))
+            f"port {port} cannot be used ({os.strerror(error.errno or 0).lower()})",
+            f"choose another port: python -m annotate serve --port {max(port, PORT) + 1}",
+        ) from None
 
 
 def check_data(home: Path, release: str) -> None:
-    """Write the release into a new data folder; raise `UserError` for one of another release.
-
-    Label Studio would change its tables without asking, or fail half-way through an older one's.
-    """
-    data = home / "data"
-    stamp = data / "release"
-    with disk_errors(data):
-        data.mkdir(parents=True, exist_ok=True)
-        found = stamp.read_text(encoding="utf-8").strip() if stamp.exists() else ""
-        if not found and not (data / DATABASE).exists():
-            write_text(stamp, f"{release}\n")
-        elif found != release:
-            raise UserError(
-                f"{os.path.relpath(data)} was made by Label Studio {found or 'of an unknown release'}; "
-                f"annotate/server/label-studio.txt has {release}",
-                "fetch its labels with the commit that it was made with (dvc repro -fs export), then move "
-                "the folder away.",
-            )
+    """Write the release into a new data folder; refuse a folder of another, whose tables would be changed."""
+    data, stamp = home / "data", home / "data/release"
+    if not stamp.exists() and not (data / DATABASE).exists():
+        write_text(stamp, f"{release}\n")
+    made_by = stamp.read_text(encoding="utf-8").strip() if stamp.exists() else "(release unknown)"
+    if made_by != release:
+        raise UserError(
+            f"{data} was made by Label Studio {made_by}; annotate/server/label-studio.txt has {release}",
+            "fetch its labels (dvc repro -fs export) at the commit that it was made with, then move the "
+            "folder away.",
+        )
 
 
-def launch(home: Path, account: Account, python: Path, media: Path, lock: int) -> subprocess.Popen[bytes]:
-    """Start the server in a session of its own and note it in the pid file, whose lock it inherits.
-
-    `media` is the folder whose subfolders a project may connect as local storage. The log of the run
-    before is kept as log.old.
-    """
-    home, media = home.absolute(), media.absolute()
-    log = home / "log"
-    with disk_errors(home):
-        if log.exists():
-            log.replace(log.with_name("log.old"))
-        (home / "tmp").mkdir(exist_ok=True)
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [str(python), "-c", PROGRAM, *_options(home, account)],
-                cwd=home / "data",
-                env=_environment(home, account, media),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(lock,),
-            )
-        os.pwrite(lock, f"{process.pid} {account.port}\n".encode(), 0)
+def launch(home: Path, account: Account, python: Path, media: Path) -> subprocess.Popen[bytes]:
+    """Start the server, which serves local files from `media`; the log of the run before is log.old."""
+    home = home.absolute()
+    data, log = home / "data", home / "log"
+    command = [str(python), "-c", PROGRAM, "start", "--no-browser", "--data-dir", str(data)]
+    command += ["--internal-host", HOST, "--port", str(account.port)]  # the host is an option only
+    if log.exists():
+        log.replace(home / "log.old")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=data,
+            env=_environment(data, account, media.absolute()),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for serve, which then stops it
+        )
+    (home / "pid").write_text(f"{process.pid} {account.port}\n")
     return process
 
 
-def _options(home: Path, account: Account) -> list[str]:
-    # The host is an option only: it listens on all addresses otherwise.
-    return [
-        *("start", "--no-browser", "--data-dir", str(home / "data")),
-        *("--internal-host", HOST, "--port", str(account.port)),
-    ]
-
-
-def _environment(home: Path, account: Account, media: Path) -> dict[str, str]:
-    """Return all that it may see: it takes bare names too, as HOST, DEBUG and PASSWORD, for its settings."""
+def _environment(data: Path, account: Account, media: Path) -> dict[str, str]:
+    """Return the whole environment: Label Studio reads bare names too, as HOST, DEBUG and PASSWORD."""
     return {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "HOME": str(home / "data"),  # it keeps a file of its own in the home folder
-        "TMPDIR": str(home / "tmp"),
-        "LABEL_STUDIO_BASE_DATA_DIR": str(home / "data"),
+        "HOME": str(data),  # it keeps a file of its own in the home folder
+        "LABEL_STUDIO_BASE_DATA_DIR": str(data),
         "LABEL_STUDIO_USERNAME": account.username,
         "LABEL_STUDIO_PASSWORD": account.password,
         "LABEL_STUDIO_USER_TOKEN": account.token,
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
-        "LABEL_STUDIO_ALLOWED_HOSTS": f"{HOST},localhost",  # no page elsewhere can pass for this server
+        "LABEL_STUDIO_ALLOWED_HOSTS": f"{HOST},localhost",  # no foreign page can pass for this server
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(media),
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
@@ -164,85 +113,37 @@ def _environment(home: Path, account: Account, media: Path) -> dict[str, str]:
     }
 
 
-def wait(home: Path, account: Account, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Return once the server answers and knows the account.
-
-    Raises `UserError` with the end of the log if the process ends before, or does not answer in time.
-    """
-    if not healthy(account.port):
-        _wait(home, account, process)
-    _check_account(account)
-
-
-def _wait(home: Path, account: Account, process: subprocess.Popen[bytes] | None) -> None:
-    hint = "mend what the log names, then repeat the command; no label is lost."
-    until = time.monotonic() + PATIENCE
-    with child.Waiting("starting Label Studio") as waiting:
-        while not healthy(account.port):
-            ended = process.poll() is not None if process else running(home) is None
-            if ended or time.monotonic() > until:
-                problem = "ended before it answered" if ended else f"did not answer in {PATIENCE:.0f} s"
-                raise child.failure(f"Label Studio {problem}", home / "log", hint, account.redacted)
-            waiting.pause(_stage(home))
-
-
-def _check_account(account: Account) -> None:
-    """Raise `UserError` if what answers is not Label Studio, or one that does not know the account."""
-    state = _get(account.port, "/api/current-user/whoami", account.token)
-    if state in {401, 403}:
+def wait(home: Path, account: Account) -> None:
+    """Return once the server answers; raise `UserError` if it ends before or refuses the token."""
+    while (status := _status(account)) is None:
+        if running(home) is None:
+            hint = "mend what the log names, then repeat the command; no label is lost."
+            raise failure("Label Studio ended before it answered", home / "log", hint, account.redacted)
+        time.sleep(0.2)
+    if status != 200:
         raise UserError(
-            "Label Studio does not know the token in .env: it is not the one of the account's first start",
+            f"{account.url} does not accept the token in .env (HTTP {status})",
             'take the LABEL_STUDIO_ lines out of .env, then "python -m annotate stop" and serve again: it '
             "makes another account, which sees the same projects.",
         )
-    if state != 200:
-        raise UserError(
-            f"what answers at {account.url} is not Label Studio (HTTP {state})",
-            "take another port: python -m annotate serve --port ...",
-        )
 
 
-def healthy(port: int) -> bool:
-    """Say whether a server at a port of this machine says that it is well."""
-    return _get(port, "/health") == 200
-
-
-def _get(port: int, path: str, token: str = "") -> int | None:
-    """Return the HTTP state of an answer, or None without one. No proxy is asked, whatever is configured."""
-    headers = {"Authorization": f"Token {token}"} if token else {}
-    with closing(http.client.HTTPConnection(HOST, port, timeout=10)) as connection:
-        try:
-            connection.request("GET", path, headers=headers)
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
-            return None
-
-
-def _stage(home: Path) -> str:
-    """Say what it is at; making the database takes most of the first start."""
-    database = home.absolute() / "data" / DATABASE
-    if not database.exists():
-        return "loading the program"
+def _status(account: Account) -> int | None:
+    """Return the HTTP status of a request with the token, None without an answer; no proxy is used."""
+    url, headers = f"{account.url}/api/current-user/whoami", {"Authorization": f"Token {account.token}"}
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
-            (count,) = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
-    except sqlite3.Error:  # new and empty, or being written
-        return "making the database"
-    if count < STEPS:
-        return f"making the database, step {count} of about {STEPS}"
-    return "the database is ready; waiting for the first answer"
+        return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
+    except httpx.HTTPError:
+        return None
 
 
-def stop(home: Path, found: Running) -> None:
-    """End a server politely, by force if it does not; return when it is gone."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.kill(found.pid, number)
-        until = time.monotonic() + child.GRACE
-        while time.monotonic() < until:
-            if running(home) is None:
-                return
-            time.sleep(0.05)
-    raise UserError(
-        f"Label Studio (process {found.pid}) does not end", f"look at it with ps {found.pid}, and repeat."
-    )
+def stop(home: Path) -> bool:
+    """End the server of this folder and return when it is gone: whether it ran."""
+    server = running(home)
+    if server is None:
+        return False
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(server.pid)
+        process.terminate()
+        process.wait()
+    return True

@@ -5,25 +5,19 @@ import re
 import resource
 import signal
 import socket
-import sqlite3
 import subprocess
 import time
-from contextlib import closing
 from itertools import takewhile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from annotate.server import environment, ports, process
-from annotate.server.account import Account
-from data.common.errors import UserError
+from annotate.server import environment, process
 from tests.annotate import studio
-from tests.annotate.conftest import FakeServer, Reply
 from tests.annotate.studio import Folder
 
-TESTED = environment.release()
+RELEASE = environment.release()
 
 
 @pytest.fixture
@@ -57,18 +51,20 @@ def started(folder: Folder) -> subprocess.Popen[str]:
     return command
 
 
+@pytest.mark.server
 def test_it_says_where_it_is_and_how_to_log_in(label_studio: Folder) -> None:
     account = label_studio.account
     said = (label_studio.path / "said").read_text()
-    assert said.startswith("starting Label Studio ...\n")
+    assert said.startswith("starting Label Studio, which takes a minute or two the first time ...\n")
     assert said.endswith(
-        f"Label Studio {TESTED} is running at {account.url}\n"
+        f"Label Studio {RELEASE} is running at {account.url}\n"
         f"log in as {account.username}; the password is LABEL_STUDIO_PASSWORD in .env\n"
         "to stop it: python -m annotate stop\n"
     )
-    assert label_studio.ask("GET", "/api/version").json()["release"] == TESTED
+    assert label_studio.ask("GET", "/api/version").json()["release"] == RELEASE
 
 
+@pytest.mark.server
 def test_the_login_page_takes_what_dotenv_says(label_studio: Folder) -> None:
     account = label_studio.account
     page = f"{account.url}/user/login/"
@@ -80,6 +76,7 @@ def test_the_login_page_takes_what_dotenv_says(label_studio: Folder) -> None:
         assert browser.get(f"{account.url}/api/projects", timeout=30).status_code == 200
 
 
+@pytest.mark.server
 def test_it_writes_into_its_folder_and_no_secret_anywhere_else(label_studio: Folder) -> None:
     assert list(label_studio.home.iterdir()) == []
     assert (label_studio.path / "made").read_text().split() == [".env", ".label-studio", "annotate"]
@@ -91,6 +88,7 @@ def test_it_writes_into_its_folder_and_no_secret_anywhere_else(label_studio: Fol
             assert not any(secret in content for secret in secrets), path
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("address", ["127.0.0.2", "::1"])
 def test_no_other_address_of_the_machine_reaches_it(label_studio: Folder, address: str) -> None:
     port = label_studio.account.port
@@ -100,6 +98,7 @@ def test_no_other_address_of_the_machine_reaches_it(label_studio: Folder, addres
         pass
 
 
+@pytest.mark.server
 def test_another_name_of_the_machine_is_refused(label_studio: Folder) -> None:
     answer = requests.get(
         f"{label_studio.account.url}/health", headers={"Host": "elsewhere.example"}, timeout=9
@@ -107,16 +106,18 @@ def test_another_name_of_the_machine_is_refused(label_studio: Folder) -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.server
 @pytest.mark.skipif(not Path("/proc").exists(), reason="needs the /proc of Linux")
 def test_it_sees_no_variable_of_the_shell(label_studio: Folder) -> None:
     assert label_studio.running
     environment = Path(f"/proc/{label_studio.running.pid}/environ").read_text().rstrip("\0").split("\0")
     names = {entry.partition("=")[0] for entry in environment}
-    strangers = {name for name in names if not name.startswith("LABEL_STUDIO_")}
-    assert strangers - {"LC_CTYPE"} == {"PATH", "LANG", "HOME", "TMPDIR", "PYTHONUNBUFFERED"}
+    others = {name for name in names if not name.startswith("LABEL_STUDIO_")}
+    assert others - {"LC_CTYPE"} == {"PATH", "LANG", "HOME", "PYTHONUNBUFFERED"}
     assert "LABEL_STUDIO_PORT" not in names
 
 
+@pytest.mark.server
 def test_images_are_served_from_the_folder_and_nothing_beside_it(label_studio: Folder) -> None:
     images = label_studio.path / "annotate/out/images"
     project = label_studio.ask("POST", "/api/projects", json={"title": "images"}).json()["id"]
@@ -124,21 +125,22 @@ def test_images_are_served_from_the_folder_and_nothing_beside_it(label_studio: F
     assert label_studio.ask("POST", "/api/storages/localfiles", json=storage).status_code == 201
     image = label_studio.ask("GET", "/data/local-files/?d=images/test-00001.png")
     assert image.content == (images / "test-00001.png").read_bytes()
-    for path in ("../.env", "/../.env", str(label_studio.path / ".env")):
+    for path in ("../../.env", "/../../.env", str(label_studio.path / ".env")):
         answer = label_studio.ask("GET", f"/data/local-files/?d={path}")
         assert answer.status_code >= 400
         assert label_studio.account.password not in answer.text
 
 
-@pytest.mark.parametrize("arguments", [[], ["--detach"], ["--port", "65000"]])
+@pytest.mark.server
+@pytest.mark.parametrize("arguments", [[], ["--detach", "--port", "65000"]])
 def test_a_second_serve_finds_the_first(label_studio: Folder, arguments: list[str]) -> None:
     before = label_studio.running
     said = label_studio.run("serve", *arguments)
     assert f"is running at {label_studio.account.url}\n" in said
-    assert ("--port 65000 has no effect" in said) == bool("65000" in arguments)
     assert label_studio.running == before
 
 
+@pytest.mark.server
 def test_no_redis_of_this_machine_is_asked(second: Folder) -> None:
     with socket.socket() as redis:
         try:
@@ -153,15 +155,27 @@ def test_no_redis_of_this_machine_is_asked(second: Folder) -> None:
     second.run("stop")
 
 
+@pytest.mark.server
+def test_two_at_once_start_one_server(second: Folder) -> None:
+    commands = [second.command("serve", "--detach") for _ in range(2)]
+    said = [command.communicate(timeout=studio.PATIENCE)[0] for command in commands]
+    assert all(f"is running at {second.account.url}\n" in text for text in said)
+    assert sorted("starting Label Studio" in text for text in said) == [False, True]
+    assert second.running
+    second.run("stop")
+
+
+@pytest.mark.server
 def test_a_token_that_was_changed_is_named_and_not_shown(second: Folder) -> None:
     env = second.path / ".env"
     env.write_text(re.sub("(?<=API_KEY=).*", "f" * 40, env.read_text()))
     said = second.run("serve", "--detach", code=1)
-    assert "error: Label Studio does not know the token in .env" in said
+    assert f"error: {second.account.url} does not accept the token in .env" in said
     assert "f" * 40 not in said
     assert second.running is None
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("number", "code", "last"),
     [
@@ -179,6 +193,7 @@ def test_in_the_foreground_a_signal_stops_both(second: Folder, number: int, code
     assert second.running is None
 
 
+@pytest.mark.server
 def test_a_server_that_is_killed_is_reported_and_started_again_with_every_label(second: Folder) -> None:
     with started(second) as command:
         assert command.stdout
@@ -194,6 +209,7 @@ def test_a_server_that_is_killed_is_reported_and_started_again_with_every_label(
     second.run("stop")
 
 
+@pytest.mark.server
 def test_a_serve_that_is_killed_leaves_a_server_to_find_and_to_stop_once(second: Folder) -> None:
     with started(second) as command:
         command.kill()
@@ -204,6 +220,7 @@ def test_a_serve_that_is_killed_leaves_a_server_to_find_and_to_stop_once(second:
     assert second.run("stop") == "Label Studio is not running\n"
 
 
+@pytest.mark.server
 def test_without_its_dotenv_another_account_sees_the_same_labels(
     label_studio: Folder, tmp_path: Path
 ) -> None:
@@ -217,6 +234,7 @@ def test_without_its_dotenv_another_account_sees_the_same_labels(
     folder.run("stop")
 
 
+@pytest.mark.server
 def test_a_disk_that_is_full_is_named(studio_environment: Path, tmp_path: Path) -> None:
     folder = studio.make(tmp_path / "clone", studio_environment)
 
@@ -230,15 +248,12 @@ def test_a_disk_that_is_full_is_named(studio_environment: Path, tmp_path: Path) 
     assert folder.running is None
 
 
-def test_a_port_that_is_taken_comes_with_one_that_is_not(bare: Folder) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
+def test_a_port_that_is_taken_is_refused_before_anything_is_made(bare: Folder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         said = bare.run("serve", "--port", str(port), code=1)
-        assert f"error: port {port} of this machine cannot be used (address already in use)\n" in said
-        free = int(re.findall(r"hint: try: python -m annotate serve --port (\d+)", said)[0])
-        ports.check(free)
+    assert f"error: port {port} cannot be used (address already in use)\n" in said
+    assert re.search(r"hint: .*python -m annotate serve --port \d+\n", said)
     assert not (bare.path / ".env").exists()
     assert not (bare.kept / "env").exists()
 
@@ -249,26 +264,16 @@ def test_a_port_that_is_none_is_refused(bare: Folder, port: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("release", "said"),
-    [("1.22.0", "was made by Label Studio 1.22.0"), ("", "was made by Label Studio of an unknown release")],
+    ("release", "made_by"), [("1.22.0", "Label Studio 1.22.0"), ("", "Label Studio (release unknown)")]
 )
-def test_data_of_another_release_are_refused(bare: Folder, release: str, said: str) -> None:
+def test_data_of_another_release_are_refused(bare: Folder, release: str, made_by: str) -> None:
     data = bare.kept / "data"
     data.mkdir(parents=True)
     (data / process.DATABASE).write_bytes(b"precious")
     if release:
         (data / "release").write_text(f"{release}\n")
-    assert f"error: .label-studio/data {said}" in bare.run("serve", code=1)
+    assert f"error: .label-studio/data was made by {made_by}" in bare.run("serve", code=1)
     assert (data / process.DATABASE).read_bytes() == b"precious"
-
-
-def test_somebody_elses_server_is_left_alone(bare: Folder) -> None:
-    env = bare.path / ".env"
-    env.write_text("LABEL_STUDIO_URL=https://labels.example\nLABEL_STUDIO_API_KEY=theirs\n")
-    said = bare.run("serve", code=1)
-    assert "error: .env names a Label Studio that is not on this machine: https://labels.example\n" in said
-    assert "theirs" not in said
-    assert env.read_text().endswith("theirs\n")
 
 
 def test_elsewhere_than_in_the_repository_nothing_is_made(tmp_path: Path) -> None:
@@ -279,45 +284,11 @@ def test_elsewhere_than_in_the_repository_nothing_is_made(tmp_path: Path) -> Non
     assert list(folder.path.iterdir()) == []
 
 
-def test_two_at_once_do_not_meet(bare: Folder) -> None:
-    bare.kept.mkdir()
-    lock = process.take(bare.kept)
-    assert lock is not None
-    assert process.take(bare.kept) is None
-    for command in ("serve", "stop"):
-        assert "error: another command is starting Label Studio" in bare.run(command, code=1)
-    os.close(lock)
-    assert process.running(bare.kept) is None
-
-
-def test_the_number_in_a_pid_file_of_a_dead_server_is_nobodys(bare: Folder) -> None:
+@pytest.mark.parametrize("content", ["{pid} 8080\n", "", "999999 8080\n", "what 8080\n"])
+def test_a_pid_that_another_program_has_is_left_alone(bare: Folder, content: str) -> None:
     bare.kept.mkdir()
     with subprocess.Popen(["sleep", "60"]) as other:
-        (bare.kept / "pid").write_text(f"{other.pid} 8080\n")
+        (bare.kept / "pid").write_text(content.format(pid=other.pid))
         assert bare.run("stop") == "Label Studio is not running\n"
         assert other.poll() is None
         other.kill()
-
-
-def test_what_a_start_is_at_has_a_name(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    assert process._stage(tmp_path) == "loading the program"
-    (data / process.DATABASE).touch()
-    assert process._stage(tmp_path) == "making the database"
-    with closing(sqlite3.connect(data / process.DATABASE)) as database:
-        database.execute("CREATE TABLE django_migrations (id INTEGER)")
-        database.executemany("INSERT INTO django_migrations VALUES (?)", [(n,) for n in range(7)])
-        database.commit()
-        assert process._stage(tmp_path) == f"making the database, step 7 of about {process.STEPS}"
-        database.executemany("INSERT INTO django_migrations VALUES (?)", [(n,) for n in range(process.STEPS)])
-        database.commit()
-    assert process._stage(tmp_path) == "the database is ready; waiting for the first answer"
-
-
-def test_what_answers_but_is_not_label_studio_is_not_taken_for_it(bare: Folder, fake: FakeServer) -> None:
-    fake.replies = {"/health": [Reply()]}
-    port = urlsplit(fake.url).port
-    assert port
-    with pytest.raises(UserError, match=r"is not Label Studio \(HTTP 404\)"):
-        process.wait(bare.kept, Account(port, "somebody", "password", "token"))
