@@ -7,12 +7,13 @@ LOCK := --quiet --universal --python-version 3.10 --no-annotate --upgrade
 # A database belongs to the release that made it, so that it changes only when somebody asks for it.
 LABEL_STUDIO ?= $(shell sed -n 's/^label-studio==\([^ ]*\).*/\1/p' annotate/server/label-studio.txt)
 BASE ?= HEAD
-# Columns of `dvc exp show` that only fill the page: when and where, files, single classes, the training loss.
-UNREAD := Created|State|Executor|by_class|labelled|.*loss$$|train[.]|.*[.](py|yaml)$$|train/(model|plots|report|metrics[.]json$$)|data/|annotate/
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+# Columns of `dvc exp show` that only fill the page: when and where, files, single classes, losses, labels.
+UNREAD := Created|State|Executor|by_class|labelled|other_classes|.*loss$$|train[.]|params.yaml|(annotate|data)/|train/([^:]*$$|labelled)
 # Stages run `python`: that of the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help env repro test lint runs summary lock clean
+.PHONY: help env repro check test lint runs summary lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,9 +34,15 @@ env: .venv/ready ## make the environment, or renew it
 
 repro: env ## run the stages that have changed
 	@$(BIN)/dvc repro
+	@if git diff --quiet HEAD -- params.yaml '*.py' && ! git diff --quiet HEAD -- train/metrics.json train/test.json; then \
+		echo 'Same parameters, other figures than committed: weights differ from machine to machine.'; \
+		echo 'Commit yours, and dvc metrics diff compares with them: git commit -am "My first run"'; fi
 
-test: env ## run the tests; CIFAR10_DIR=... for those on the full set
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+check: lint ## check style and types, and run the quick tests
+	@$(TESTS) -m 'not slow and not server and not browser'
+
+test: env ## run all tests; CIFAR10_DIR=... for those on the full set
+	@$(TESTS)
 
 lint: env ## check style and types
 	$(BIN)/ruff check .
