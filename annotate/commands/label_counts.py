@@ -1,44 +1,19 @@
-"""How far the labelling is: counts out of the server's tasks, for `status`."""
+"""How far the labelling is: tables of the server's tasks, for `status`."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from statistics import median
+from dataclasses import dataclass
 from typing import Any
+
+import pandas as pd
 
 from annotate.labelling.scheme import Scheme
 from annotate.labelling.tasks import Task
 
 NO_CLASS = "(no class)"
-
-
-@dataclass
-class Person:
-    """One annotator's work; `names` are the images submitted or skipped, `seconds` those of each done."""
-
-    done: int = 0
-    skipped: int = 0
-    drafts: int = 0
-    classes: Counter[str] = field(default_factory=Counter)
-    seconds: list[float] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
-
-    @property
-    def images(self) -> int:
-        """How many images this person has submitted or skipped; one can be submitted twice."""
-        return len(self.names)
-
-    @property
-    def again(self) -> int:
-        """How many submissions are not the first of their image."""
-        return self.done + self.skipped - self.images
-
-    @property
-    def median_seconds(self) -> float | None:
-        """Median seconds an image; None before the first."""
-        return median(self.seconds) if self.seconds else None
+KINDS = ["done", "skipped", "drafts"]
 
 
 @dataclass(frozen=True)
@@ -51,71 +26,71 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Count:
-    """The state of a project: people by their address, and what is left."""
+class Counts:
+    """The state of a project: the work on our images, and those that nobody has labelled or skipped.
+
+    `work` has a row for each annotation and draft: annotator, image, kind (of `KINDS`), class, seconds.
+    """
 
     images: int
-    people: Mapping[str, Person]
+    work: pd.DataFrame
     left: tuple[Left, ...]
-    foreign: int
 
-    @property
-    def done(self) -> int:
-        """How many images somebody has labelled, or skipped."""
-        return self.images - len(self.left)
+    def people(self) -> pd.DataFrame:
+        """Return by annotator how many are done, skipped, drafts and left, and the median of the seconds."""
+        finished = self.work[self.work["kind"] != "drafts"].groupby("annotator")["image"].nunique()
+        table = pd.crosstab(self.work["annotator"], self.work["kind"]).reindex(columns=KINDS, fill_value=0)
+        table["left"] = self.images - finished.reindex(table.index, fill_value=0)
+        table["seconds (median)"] = self.work.groupby("annotator")["seconds"].median()
+        return table
+
+    def classes(self, scheme: Scheme) -> pd.DataFrame:
+        """Return how often each annotator gave each class; those that the scheme does not have come last."""
+        table = pd.crosstab(self.work["class"], self.work["annotator"])
+        known = list(scheme.image_class.options) if scheme.image_class else []
+        return table.reindex([*known, *sorted(set(table.index) - set(known))], fill_value=0)
 
 
 def count(
-    raw: Iterable[Mapping[str, Any]], tasks: Sequence[Task], scheme: Scheme, addresses: Mapping[int, str]
-) -> Count:
+    raw: Iterable[Mapping[str, Any]], tasks: Sequence[Task], scheme: Scheme, emails: Mapping[int, str]
+) -> Counts:
     """Count annotations and drafts of our images; an image is done when one person has submitted it.
 
-    `addresses` are people's e-mail addresses by their number: an export has one or the other.
+    `emails` are people's by their number: an export has the number or a record with it.
     """
     on_server: dict[str, list[Mapping[str, Any]]] = defaultdict(list)  # an image may have several tasks
     for task in raw:
         on_server[str((task.get("data") or {}).get("image_id"))].append(task)
-    people: dict[str, Person] = {}
+    rows: list[list[Any]] = []
     left = []
-    for image in tasks:
-        found = on_server.pop(image.image_id, [])
-        annotations = [one for task in found for one in task.get("annotations") or []]
-        drafts = [one for task in found for one in task.get("drafts") or []]
+    for image in (task.image_id for task in tasks):
+        theirs = on_server[image]
+        annotations = [annotation for task in theirs for annotation in task.get("annotations") or []]
+        drafts = [draft for task in theirs for draft in task.get("drafts") or []]
         for annotation in annotations:
-            person = people.setdefault(_who(annotation.get("completed_by"), addresses), Person())
-            person.names.add(image.image_id)
-            _add(person, annotation, scheme)
-        for draft in drafts:
-            people.setdefault(_who(draft.get("user"), addresses), Person()).drafts += 1
+            annotator = _email(annotation.get("completed_by"), emails)
+            rows.append([annotator, image, *_finished(annotation, scheme)])
+        rows += [[_email(draft.get("user"), emails), image, "drafts", None, None] for draft in drafts]
         if not annotations:
-            number = found[0]["id"] if found else None
-            state = "draft" if drafts else "to do" if found else "not pushed"
-            left.append(Left(image.image_id, number, state))
-    return Count(len(tasks), people, tuple(left), sum(map(len, on_server.values())))
+            state = "draft" if drafts else "to do" if theirs else "not pushed"
+            left.append(Left(image, theirs[0]["id"] if theirs else None, state))
+    work = pd.DataFrame(rows, columns=["annotator", "image", "kind", "class", "seconds"])
+    return Counts(len(tasks), work.astype({"seconds": float}), tuple(left))
 
 
-def _who(person: Any, addresses: Mapping[int, str]) -> str:
-    """Return the address of an annotator: a number, a record with one, or the address itself."""
+def _email(person: Any, emails: Mapping[int, str]) -> str:
     number: Any = person.get("id") if isinstance(person, dict) else person
-    return addresses.get(number, str(number))
+    return emails.get(number, str(number))
 
 
-def _add(person: Person, annotation: Mapping[str, Any], scheme: Scheme) -> None:
+def _finished(annotation: Mapping[str, Any], scheme: Scheme) -> tuple[str, str | None, float | None]:
+    """Return an annotation's kind, class, whether the scheme has it or not, and seconds."""
     if annotation.get("was_cancelled"):
-        person.skipped += 1
-        return
-    person.done += 1
-    person.classes[_label(annotation.get("result"), scheme)] += 1
-    seconds = annotation.get("lead_time")
-    if isinstance(seconds, int | float):
-        person.seconds.append(float(seconds))
-
-
-def _label(result: Any, scheme: Scheme) -> str:
-    """Return the class that an annotation gives the image, as it stands there."""
-    asked = scheme.image_class
-    for part in result if isinstance(result, list) and asked else ():
-        if isinstance(part, dict) and asked and part.get("from_name") == asked.name:
-            chosen = (part.get("value") or {}).get("choices") or [NO_CLASS]
-            return str(chosen[0])
-    return NO_CLASS
+        return "skipped", None, None
+    question = scheme.image_class.name if scheme.image_class else None
+    choices = [
+        part["value"]["choices"][0]
+        for part in annotation.get("result") or []
+        if part.get("from_name") == question and part.get("value", {}).get("choices")
+    ]
+    return "done", str(choices[0]) if choices else NO_CLASS, annotation.get("lead_time")

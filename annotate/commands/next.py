@@ -27,8 +27,8 @@ from annotate.commands import push
 from annotate.commands.probabilities import PROBABILITIES, by_name, read_probabilities
 from annotate.commands.selection import Doubt, diverse, doubted, uncertain
 from annotate.label_studio import project, tabs
-from annotate.label_studio.client import Api
-from annotate.label_studio.config import Server, configured, missing
+from annotate.label_studio.client import Client
+from annotate.label_studio.config import Server, configured
 from annotate.labelling import folder
 from annotate.labelling.tasks import CHOSEN, EXPORT, LABELS, read_chosen, read_tasks
 from data import params
@@ -73,7 +73,7 @@ def candidates(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         ours = {image_name(index) for index in embedded.read_index("test")["index"]}
         strangers = [name for name in table.index if name not in ours]
     else:
-        found = folder.find(source, 1)
+        found = folder.find(source)
         ours = set(found)
         table, strangers = by_name(table, found, source)
     free = ours - {task.image_id for task in read_tasks()} - set(read_chosen())
@@ -108,7 +108,7 @@ def doubts(count: int, path: Path = PROBABILITIES) -> list[Doubt]:
     table, labels = read_probabilities(path), agreed()
     source = Path(params.load().annotate.source)
     if source != embedded.FOLDER and path != PROBABILITIES:
-        table, _ = by_name(table, folder.find(source, 1), source)
+        table, _ = by_name(table, folder.find(source), source)
     trained = sorted(name for name in labels if name.startswith("train-"))
     unseen = sorted(name for name in labels if name not in table.index)
     if trained or unseen:
@@ -152,7 +152,7 @@ def next_images(
 def _further(by: By, count: int, path: Path, server: Server | None) -> None:
     """Choose and record further images, and push them; a server that cannot be reached stops it before."""
     if server:
-        with Api(server) as api:
+        with Client(server) as api:
             project.find(api)
     names = choose(by.value, count, path)
     print(f"{CHOSEN}: {len(names)} images more, from {names[0]} to {names[-1]}")
@@ -174,11 +174,9 @@ def _again(found: list[Doubt], server: Server | None, wanted: bool) -> None:
         print(f"{len(found)} labels to look at again")
         print(f"next: {START if wanted else ''}the same command{'' if wanted else ' without --no-push'}")
         return
-    with Api(server) as api:
+    with Client(server) as api:
         try:
-            ours = project.find(api)
-            if ours is None:
-                raise missing(server)
+            ours = project.existing(api)
             there = project.pushed(api, ours).tasks
         except UserError:
             _list(found)  # for that no server is needed

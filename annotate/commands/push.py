@@ -1,17 +1,15 @@
 """Bring the images, the label scheme and, if wanted, suggestions or labels to Label Studio.
 
     python -m annotate push                     what is missing there, and nothing twice
-    python -m annotate push --prelabel          and the model's answers, prefilled on the page
+    python -m annotate push --prelabel          and the model's predictions, prefilled on the page
     python -m annotate push --from FILE         and labels that were made elsewhere
 
-Reads annotate/project/tasks.json, images/, label_config.xml and instructions.html; for --prelabel
-train/out/report/task_predictions.csv. Changes the project that LABEL_STUDIO_PROJECT names, and keeps what it
-finds there in .label-studio/pushed.json.
+Reads annotate/project/tasks.json, label_config.xml and instructions.html, and the images; changes the project
+that LABEL_STUDIO_PROJECT names.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
@@ -21,24 +19,19 @@ from typing import Annotated, Any
 import typer
 
 from annotate.commands import prelabel
-from annotate.commands.freshness import ANSWERS
 from annotate.label_studio import import_labels, project
-from annotate.label_studio.client import PAUSE, TRIES, Api, PassingError
+from annotate.label_studio.client import Client
 from annotate.label_studio.config import required
-from annotate.label_studio.errors import foreign
 from annotate.label_studio.import_labels import ImportedLabels
 from annotate.label_studio.predictions import Suggestion, put
-from annotate.label_studio.project import Project
-from annotate.label_studio.project_cache import Listing, Pushed
+from annotate.label_studio.project import Project, ServerTask, ServerTasks
 from annotate.label_studio.scheme_change import check_change
-from annotate.label_studio.transfer import Delivery, choose, is_served
+from annotate.label_studio.transfer import SameDisk, Upload, choose, is_served
 from annotate.labelling.scheme import Scheme, read_scheme
 from annotate.labelling.tasks import SCHEME, Task, read_tasks
-from data import params
 from data.common.errors import UserError, some
 from data.common.files import digest
 from data.common.progress import progress
-from data.datasets import sample as embedded
 
 
 class As(str, Enum):
@@ -50,9 +43,7 @@ class As(str, Enum):
 
 def push(
     upload: Annotated[bool, typer.Option(help="Upload copies, even to a server on this disk.")] = False,
-    prelabel_: Annotated[
-        bool, typer.Option("--prelabel", help=f"Add the model's answers: {ANSWERS}.")
-    ] = False,
+    prelabel_: Annotated[bool, typer.Option("--prelabel", help="Add the model's predictions.")] = False,
     from_: Annotated[
         Path | None, typer.Option("--from", help="Add labels: Label Studio, COCO, YOLO or VIA.")
     ] = None,
@@ -65,156 +56,144 @@ def push(
     ] = None,
 ) -> None:
     """Bring images, scheme and suggestions to Label Studio, nothing twice."""
-    guesses = as_ is As.predictions
-    about_file = {"--as predictions": guesses, "--gaps": gaps, "--images": images is not None}
-    if idle := next((name for name, given in about_file.items() if given and not from_), None):
-        raise UserError(f"{idle} without --from: there is no file of labels", "name it, or leave this out.")
-    if guesses and (prelabel_ or gaps):
-        raise UserError(
-            "--prelabel and --as predictions together: the page shows one set of predictions"
-            if prelabel_
-            else "--gaps and --as predictions together: it is about annotations alone",
-            "leave out one of them, or bring the file --as annotations.",
-        )
+    as_predictions = as_ is As.predictions
+    _check_options(
+        (from_ is None and as_predictions, "--as predictions without --from FILE"),
+        (from_ is None and gaps, "--gaps without --from FILE"),
+        (from_ is None and images is not None, "--images without --from FILE"),
+        (as_predictions and prelabel_, "--prelabel and --as predictions: the page shows one of them"),
+        (as_predictions and gaps, "--gaps and --as predictions: gaps are filled with annotations"),
+    )
     tasks, scheme = read_tasks(), read_scheme()
-    answers = prelabel.read(tasks, scheme) if prelabel_ else None
-    labels = import_labels.read(from_, tasks, scheme, images, guesses, gaps, _own_folder()) if from_ else None
-    with Api(required()) as api:
-        ours = settle(api, scheme)
-        there = bring(api, ours, tasks, upload, None if guesses else labels)
-        if answers:
-            suggest(api, ours, there, answers.version, answers.suggestions)
-        if labels and guesses:
-            if labels.further:
-                print(
-                    f"{labels.further} annotations left out: one prediction an image, the first annotator's"
-                )
-            suggest(api, ours, there, labels.version, labels.suggestions)
-        print(f"label at {project.link(api, ours)}")
+    predictions = prelabel.read(tasks, scheme) if prelabel_ else None
+    labels = import_labels.read(from_, tasks, scheme, images, as_predictions, gaps) if from_ else None
+    with Client(required()) as client:
+        ours = settle(client, scheme)
+        there = bring(client, ours, tasks, upload, None if as_predictions else labels)
+        if predictions:
+            suggest(client, ours, there, predictions.version, predictions.suggestions)
+        if labels and as_predictions:
+            suggest(client, ours, there, labels.version, labels.suggestions)
+        print(f"label at {project.link(client, ours)}")
 
 
-def _own_folder() -> Path | None:
-    """Return the folder of images that the user named; what is wrong with params.yaml stops no push."""
-    with suppress(UserError):
-        source = Path(params.load().annotate.source)
-        return None if source == embedded.FOLDER else source
-    return None
+def _check_options(*rules: tuple[bool, str]) -> None:
+    for broken, options in rules:
+        if broken:
+            raise UserError(f"options that do not go together: {options}", "see --help, and leave out one.")
 
 
-def settle(api: Api, scheme: Scheme) -> Project:
+def settle(client: Client, scheme: Scheme) -> Project:
     """Return the project with our scheme and instructions, made or changed if need be.
 
     Raises `UserError` if labels exist that a changed scheme would orphan.
     """
-    config, told = SCHEME.read_text(encoding="utf-8"), project.instructions()
-    found = project.find(api)
-    if found is None:
-        found = project.make(api, config, told)
-        print(f"project {found.number} made: {found.title}")
-        return found
-    if found.label_config.strip() != config.strip():
-        check_change(project.exported(api, found, True), _scheme_of(found), scheme)
-        found = project.change(api, found, label_config=config)
+    config, instructions = SCHEME.read_text(encoding="utf-8"), project.instructions()
+    ours = project.find(client)
+    if ours is None:
+        ours = project.make(client, config, instructions)
+        print(f"project {ours.number} made: {ours.title}")
+        return ours
+    if ours.label_config.strip() != config.strip():
+        check_change(project.exported(client, ours.number), _scheme_of(ours), scheme)
+        ours = project.change(client, ours, label_config=config)
         print("label scheme updated")
-    if told and found.instructions.strip() != told:
-        found = project.change(api, found, expert_instruction=told)
+    if instructions and ours.instructions.strip() != instructions:
+        ours = project.change(client, ours, expert_instruction=instructions)
         print("instructions updated")
-    return found
+    return ours
 
 
-def _scheme_of(found: Project) -> Scheme | None:
-    """Return the scheme that the project has; None if it is not one of ours."""
-    try:
-        return read_scheme(SCHEME, found.label_config.encode())
-    except UserError:
-        return None
+def _scheme_of(ours: Project) -> Scheme | None:
+    """Return the scheme that the project has; None if it cannot be read."""
+    with suppress(UserError):
+        return read_scheme(SCHEME, ours.label_config.encode())
+    return None
 
 
 def bring(
-    api: Api, ours: Project, tasks: Sequence[Task], upload: bool, labels: ImportedLabels | None
-) -> dict[str, Pushed]:
-    """Add the tasks that are missing, and labels to all; return every task that is there.
-
-    After a failure that may pass it looks again at what has arrived, and sends the rest.
-    """
-    found = project.pushed(api, ours)
-    before = found.tasks
-    added, way = 0, ""
-    for attempt in range(TRIES):
-        missing = [task for task in tasks if task.image_id not in found.tasks]
-        if not missing:
-            break
+    client: Client, ours: Project, tasks: Sequence[Task], upload: bool, labels: ImportedLabels | None
+) -> dict[str, ServerTask]:
+    """Add the tasks that are missing, and labels to all; return every task that is there."""
+    there = project.pushed(client, ours)
+    before, way = there.tasks, ""
+    missing = [task for task in tasks if task.image_id not in before]
+    if missing:
         check_images(missing)
-        try:
-            delivery = choose(api, ours, missing[0], upload)
-            way = f" ({delivery.name})"
-            send(api, ours, delivery, missing, labels)
-        except PassingError:
-            if attempt + 1 == TRIES:
-                raise
-            time.sleep(PAUSE * (attempt + 1))
-        found = project.pushed(api, ours)
-    added = len([task for task in tasks if task.image_id not in before])
-    print(f"{added} added{way}, {len(tasks) - added} there already")
-    _report(tasks, found)
+        transfer = choose(client, ours, missing[0], upload)
+        way = f" ({transfer.name})"
+        send(client, ours, transfer, missing, labels)
+        there = project.pushed(client, ours)
+    print(f"{len(missing)} added{way}, {len(tasks) - len(missing)} there already")
+    _print_differences(tasks, there)
     if labels:
-        import_labels.annotate(api, ours, before, labels)
-    return found.tasks
+        import_labels.annotate(client, ours, before, labels)
+    return there.tasks
 
 
-def _report(tasks: Sequence[Task], found: Listing) -> None:
-    """Say what on the server is not as it should be; people's labels may hang on it, so it stays."""
-    changed = [task.image_id for task in tasks if found.tasks[task.image_id].sha256 != task.sha256]
+def _print_differences(tasks: Sequence[Task], there: ServerTasks) -> None:
+    """Print what on the server differs from our tasks; it may have labels, so it stays."""
+    changed = [task.image_id for task in tasks if there.tasks[task.image_id].sha256 != task.sha256]
     if changed:
         print(f"{len(changed)} changed since they were pushed, left as they are: {some(changed)}")
-    if found.doubles:
-        print(f"{found.doubles} tasks show an image that another task shows, too; delete them on the page")
+    if there.duplicates:
+        print(f"{there.duplicates} tasks show the image of another task; delete them on the page")
 
 
 def check_images(tasks: Sequence[Task]) -> None:
     """Raise `UserError` unless every image's file is there and the one that was chosen."""
-    missing = [task.image for task in tasks if not Path(task.image).is_file()]
-    wrong = (
-        [] if missing else [task.image for task in tasks if digest(Path(task.image), "sha256") != task.sha256]
-    )
-    if missing or wrong:
-        found = "missing" if missing else "damaged or changed"
+    files = [(task, Path(task.image)) for task in tasks]
+    wrong = [
+        task.image for task, path in files if not path.is_file() or digest(path, "sha256") != task.sha256
+    ]
+    if wrong:
         raise UserError(
-            f"{len(missing or wrong)} of {len(tasks)} images are {found}: {some(missing or wrong)}",
+            f"{len(wrong)} of {len(tasks)} images are missing, damaged or changed: {some(wrong)}",
             'bring them back with "dvc repro -f sample", or "dvc checkout annotate/out/images".',
         )
 
 
 def send(
-    api: Api, ours: Project, delivery: Delivery, missing: Sequence[Task], labels: ImportedLabels | None
+    client: Client,
+    ours: Project,
+    transfer: SameDisk | Upload,
+    missing: Sequence[Task],
+    labels: ImportedLabels | None,
 ) -> None:
-    """Add tasks part by part; the first image of the first part has to be served then."""
-    with progress("sending images", len(missing), "images") as work:
-        for part in delivery.batches(missing):
-            addresses = delivery.addresses(part)
-            if part[0] is missing[0] and not is_served(api, addresses[0], part[0]):
+    """Add tasks in batches; the first image has to be served then."""
+    with progress("sending images", len(missing), "images") as bar:
+        for batch in transfer.batches(missing):
+            urls = transfer.urls(batch)
+            if batch[0] is missing[0] and not is_served(client, urls[0], batch[0]):
                 raise UserError(
-                    f"{api.server.shown} does not serve {part[0].image_id} at {addresses[0]}",
+                    f"{client.server.shown} does not serve {batch[0].image_id} at {urls[0]}",
                     "is it a Label Studio 1.x with its own media folder? Look at the server's log.",
                 )
-            entries = [_entry(task, at, labels) for task, at in zip(part, addresses, strict=True)]
-            reply = api.post(f"/api/projects/{ours.number}/import", entries)
-            if not isinstance(reply, dict) or reply.get("task_count") != len(part):
-                raise foreign(api.server.url)
-            work.advance(len(part))
+            entries = [_entry(task, url, labels) for task, url in zip(batch, urls, strict=True)]
+            with client.expected():
+                reply = client.sdk.projects.import_tasks(ours.number, request=entries)
+                if reply.task_count != len(batch):
+                    raise ValueError("not all tasks were added")
+            bar.advance(len(batch))
 
 
-def _entry(task: Task, address: str, labels: ImportedLabels | None) -> dict[str, Any]:
+def _entry(task: Task, url: str, labels: ImportedLabels | None) -> dict[str, Any]:
     """Return a task as the server takes it, with the labels that it comes with."""
-    data = {"image": address, "image_id": task.image_id, "sha256": task.sha256}
-    given = labels.annotations.get(task.image_id) if labels else None
-    return {"data": data, "annotations": given} if given else {"data": data}
+    data = {"image": url, "image_id": task.image_id, "sha256": task.sha256}
+    annotations = labels.annotations.get(task.image_id, []) if labels else []
+    if labels and annotations:
+        return {"data": data, "annotations": [labels.raw(annotation) for annotation in annotations]}
+    return {"data": data}
 
 
 def suggest(
-    api: Api, ours: Project, there: Mapping[str, Pushed], version: str, wanted: Mapping[str, Suggestion]
+    client: Client,
+    ours: Project,
+    there: Mapping[str, ServerTask],
+    version: str,
+    suggestions: Mapping[str, Suggestion],
 ) -> None:
-    """Put predictions there and say how many are new."""
-    added, removed = put(api, ours, there, version, wanted)
-    gone = f", {removed} older ones removed" if removed else ""
-    print(f"predictions of {version}: {added} added{gone}, {len(wanted) - added} there already")
+    """Put predictions there and print how many are new."""
+    added, deleted = put(client, ours, there, version, suggestions)
+    older = f", {deleted} older ones removed" if deleted else ""
+    print(f"predictions of {version}: {added} added{older}, {len(suggestions) - added} there already")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -19,11 +20,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from annotate.commands.label_counts import NO_CLASS, Count, count
+from annotate.commands.label_counts import Counts, count
 from annotate.label_studio import project
-from annotate.label_studio.client import Api
-from annotate.label_studio.config import missing, required
-from annotate.label_studio.errors import foreign
+from annotate.label_studio.client import Client
+from annotate.label_studio.config import required
 from annotate.label_studio.project import Project
 from annotate.labelling.scheme import Scheme, read_scheme
 from annotate.labelling.tasks import Task, read_tasks
@@ -40,85 +40,59 @@ def status(
     """Say who has labelled what, how fast, and what is left."""
     tasks, scheme = read_tasks(), read_scheme()
     console = Console()
-    with Api(required()) as api:
-        ours = _project(api)
-        shown = None if all_ else SHOWN
-        first = page(api, ours, look(api, ours, tasks, scheme), scheme, shown)
+    with Client(required()) as client:
+        ours = _filled_project(client)
+        shown = len(tasks) if all_ else SHOWN
+        first = page(client, ours, look(client, ours, tasks, scheme), scheme, shown)
         if not watch or not console.is_terminal:
             console.print(first, soft_wrap=True)
             return
         with Live(first, console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(SECONDS)
-                found = look(api, ours, tasks, scheme)
-                live.update(page(api, ours, found, scheme, shown), refresh=True)
+                counts = look(client, ours, tasks, scheme)
+                live.update(page(client, ours, counts, scheme, shown), refresh=True)
 
 
-def _project(api: Api) -> Project:
-    found = project.find(api)
-    if found is None:
-        raise missing(api.server)
-    if not found.size:
+def _filled_project(client: Client) -> Project:
+    ours = project.existing(client)
+    if not ours.size:
         raise UserError(
-            f"project {found.title!r} at {project.link(api, found)} is empty",
+            f"project {ours.title!r} at {project.link(client, ours)} is empty",
             'bring the images with "python -m annotate push".',
         )
-    return found
+    return ours
 
 
-def look(api: Api, ours: Project, tasks: Sequence[Task], scheme: Scheme) -> Count:
+def look(client: Client, ours: Project, tasks: Sequence[Task], scheme: Scheme) -> Counts:
     """Return the state of the project now."""
-    users = api.get("/api/users/")
-    if not isinstance(users, list):
-        raise foreign(api.server.url)
-    addresses = {one["id"]: str(one["email"]) for one in users}
-    return count(project.exported(api, ours, True), tasks, scheme, addresses)
+    with client.expected():
+        emails = {int(user.id): str(user.email) for user in client.sdk.users.list()}
+    return count(project.exported(client, ours.number), tasks, scheme, emails)
 
 
-def page(api: Api, ours: Project, found: Count, scheme: Scheme, most: int | None) -> RenderableType:
-    """Return what is shown: two tables, and the first `most` images that are left, or all."""
-    head = f"{ours.title}: {found.done} of {found.images} images done or skipped, {len(found.left)} left"
-    parts: list[RenderableType] = [Text(head)]
-    if found.foreign:
-        parts.append(Text(f"{found.foreign} further tasks show images that are not in tasks.json"))
-    if found.people:
-        parts += [_people(found), _classes(found, scheme)]
-        again = sum(one.again for one in found.people.values())
-        if again:
-            parts.append(Text(f"submitted or skipped more than once by the same annotator: {again}"))
-    for one in found.left[:most]:
-        where = project.link(api, ours, one.number) if one.number else "python -m annotate push"
-        parts.append(Text(f"{one.image}  {one.state}  {where}"))
-    if most is not None and len(found.left) > most:
-        parts.append(Text(f"and {len(found.left) - most:,} more; --all names them"))
-    if not found.left:
-        parts.append(Text('all done; fetch the labels with "dvc repro -fs export"'))
-    return Group(*parts)
+def page(client: Client, ours: Project, counts: Counts, scheme: Scheme, shown: int) -> RenderableType:
+    """Return the tables and the first images that are left."""
+    done = counts.images - len(counts.left)
+    head = f"{ours.title}: {done} of {counts.images} images done or skipped, {len(counts.left)} left"
+    tables = [] if counts.work.empty else [_table(counts.people()), _table(counts.classes(scheme))]
+    images = [
+        f"{left.image}  {left.state}  "
+        + (project.link(client, ours, left.number) if left.number else "python -m annotate push")
+        for left in counts.left[:shown]
+    ]
+    if len(counts.left) > shown:
+        images.append(f"and {len(counts.left) - shown:,} more; --all names them")
+    if not counts.left:
+        images.append('all done; fetch the labels with "dvc repro -fs export"')
+    return Group(Text(head), *tables, *map(Text, images))
 
 
-def _people(found: Count) -> Table:
-    table = Table("annotator", box=box.SIMPLE_HEAD)
-    for name in ("done", "skipped", "drafts", "left", "seconds (median)"):
-        table.add_column(name, justify="right")
-    for name, one in sorted(found.people.items()):
-        left = found.images - one.images
-        median = "" if one.median_seconds is None else f"{one.median_seconds:.1f}"
-        table.add_row(
-            Text(name), *(str(number) for number in (one.done, one.skipped, one.drafts, left)), median
-        )
-    return table
-
-
-def _classes(found: Count, scheme: Scheme) -> Table:
-    """Return how often each person gave each class; a class that is not in the scheme comes last."""
-    names = sorted(found.people)
-    table = Table("class", box=box.SIMPLE_HEAD)
-    for name in (*names, "all") if len(names) > 1 else names:
-        table.add_column(Text(name), justify="right")
-    known = scheme.image_class.options if scheme.image_class else ()
-    given = {label for one in found.people.values() for label in one.classes}
-    for label in (*known, *sorted(given - {*known, NO_CLASS}), *({NO_CLASS} & given)):
-        numbers = [found.people[name].classes[label] for name in names]
-        cells = [*numbers, sum(numbers)] if len(names) > 1 else numbers
-        table.add_row(Text(label), *(str(number) for number in cells))
+def _table(frame: pd.DataFrame) -> Table:
+    table = Table(str(frame.index.name), box=box.SIMPLE_HEAD)
+    for name in frame.columns:
+        table.add_column(Text(str(name)), justify="right")
+    for row in frame.itertuples():
+        cells = (f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in row[1:])
+        table.add_row(Text(str(row[0])), *("" if cell == "nan" else cell for cell in cells))
     return table

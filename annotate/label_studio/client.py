@@ -1,142 +1,90 @@
-"""Label Studio's HTTP interface, as far as the commands of `python -m annotate` need it.
+"""The HTTP session with a Label Studio server, for the SDK and for raw requests where that lacks something.
 
-Beside the library that `annotate.label_studio.config` fetches with: that one cannot upload, takes two seconds to be ready,
-and repeats a POST by itself, which doubles tasks. Reference: https://api.labelstud.io.
+Whatever fails is a `ServerError` without the token. A request that reads is repeated where that may help; one
+that writes is not: the server may have done it. Reference: https://api.labelstud.io.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import httpx
 
 from annotate.label_studio.config import Server
-from annotate.label_studio.errors import PASSING, cause, foreign, redirected, refused, unreachable
-from data.common.errors import UserError
-
-if TYPE_CHECKING:
-    import httpx
+from annotate.label_studio.errors import (
+    ServerError,
+    cause,
+    not_label_studio,
+    redirected,
+    refused,
+    unreachable,
+)
+from annotate.label_studio.tokens import TokenAuth
 
 TIMEOUT = 600.0  # seconds without a byte: deleting the predictions of 5,000 tasks took 40 s without one
-TRIES = 3
-PAUSE = 1.0  # seconds before the second try; twice as long before the third
-# The server has answered these: it did not do the work, and is not still at it, as behind a 502 or 504.
-ANSWERED = {429, 500, 503}
-
-Files = Sequence[tuple[str, tuple[str, bytes]]]
+PAUSES = (1.0, 2.0)  # seconds before the second and the third try
+PASSING = {None, 408, 425, 429, 500, 502, 503, 504}  # HTTP status (None: no reply) of what may pass
 
 
-class PassingError(UserError):
-    """A failure after which the same request may be made again once it is known what the first one did."""
-
-
-class RefusedError(UserError):
-    """The server understood the request and does not want it (HTTP 400)."""
-
-
-class Api:
-    """A session with one server; use as a context. Whatever fails is a `UserError` without the token."""
+class Client(httpx.Client):
+    """Signs its requests, follows no redirect, and returns successful replies only; use as a context."""
 
     def __init__(self, server: Server, timeout: float = TIMEOUT) -> None:
         """Take the server, and how many seconds to wait for a byte."""
-        import httpx
-
-        from annotate.label_studio.tokens import TokenAuth
-
         self.server = server
-        self._auth = TokenAuth(server.url, server.token)
-        self._session = httpx.Client(
-            base_url=server.url,
-            auth=self._auth,
-            timeout=timeout,
-            trust_env=not server.is_here,
+        self._tokens = TokenAuth(server.url, server.token)
+        super().__init__(
+            base_url=server.url, auth=self._tokens, timeout=timeout, trust_env=not server.is_local
         )
 
-    def __enter__(self) -> Api:
-        """Return the session itself."""
-        return self
+    @cached_property
+    def sdk(self) -> Any:
+        """Label Studio's SDK in this session, made when it is needed first: that takes 1 to 3 s."""
+        from label_studio_sdk import LabelStudio
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self._session.close()
+        options: dict[str, Any] = {"api_key": "-", "max_retries": 0, "httpx_client": self}
+        return LabelStudio(base_url=self.server.url, **options)  # type: ignore[no-untyped-call]
 
-    def get(self, path: str, **query: Any) -> Any:
-        """Return what a path holds, as JSON. What may pass is tried again: reading changes nothing."""
-        for attempt in range(TRIES - 1):
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """Within the block, a reply that is not built as Label Studio's are raises `ServerError`."""
+        from label_studio_sdk.core.api_error import ApiError
+        from label_studio_sdk.core.parse_error import ParsingError
+
+        try:
+            yield
+        except (ApiError, ParsingError, AttributeError, LookupError, TypeError, ValueError):
+            raise not_label_studio(self.server.url) from None
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Return the reply, read to its end; a request that reads is tried up to three times."""
+        url = self.server.url
+        pauses = PAUSES if request.method == "GET" else ()
+        for pause in (*pauses, None):
             try:
-                return self._json("GET", path, params=query)
-            except PassingError:
-                time.sleep(PAUSE * (attempt + 1))
-        return self._json("GET", path, params=query)
+                response = super().send(request, **options)
+                response.read()
+            except httpx.TimeoutException:  # three times ten minutes would look like hanging
+                raise unreachable("no reply within the time limit", url) from None
+            except httpx.HTTPError as error:
+                failure = unreachable(cause(error), url)
+            else:
+                if response.is_success:
+                    return response
+                failure = self._failure(response)
+            if pause is None or failure.status not in PASSING:
+                break
+            time.sleep(pause)
+        raise failure
 
-    def post(self, path: str, content: Any) -> Any:
-        """Send JSON, once, and return the answer."""
-        return self._json("POST", path, json=content)
-
-    def upload(self, path: str, files: Files) -> Any:
-        """Send files, once, each under a field name of its own, and return the answer."""
-        return self._json("POST", path, files=files)
-
-    def patch(self, path: str, changes: Mapping[str, Any]) -> Any:
-        """Change what a path holds and return the answer."""
-        return self._json("PATCH", path, json=changes)
-
-    def delete(self, path: str, content: Any = None) -> None:
-        """Delete what a path holds, or the part of it that `content` describes."""
-        self._checked(self._ask("DELETE", path, json=content))
-
-    def content(self, path: str) -> bytes | None:
-        """Return a file as the server gives it to a browser; None if it has none there.
-
-        Raises `PassingError` where another try may find it.
-        """
-        response = self._ask("GET", path)
-        if response.status_code in PASSING - {500}:  # which may be its way to say that it cannot read a path
-            self._checked(response)
-        return response.content if response.status_code == 200 else None
-
-    def _json(self, method: str, path: str, **request: Any) -> Any:
-        response = self._checked(self._ask(method, path, **request))
-        try:
-            return response.json()
-        except ValueError:
-            raise foreign(self.server.url) from None
-
-    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        import httpx
-
-        url, doing = self.server.url, "work with"
-        try:
-            return self._session.request(method, path, **request)
-        except httpx.ConnectError as error:
-            failure: UserError = unreachable(cause(error), url, doing)
-            raise PassingError(failure.what, failure.hint) from None
-        except httpx.TimeoutException:
-            raise unreachable("no answer within the time limit", url, doing) from None
-        except httpx.HTTPError as error:
-            failure = unreachable(cause(error), url, doing)
-            # Reading can be tried again; a cut connection does not say whether a change was made.
-            raise (PassingError if method == "GET" else UserError)(failure.what, failure.hint) from None
-
-    def _checked(self, response: httpx.Response) -> httpx.Response:
-        """Return an answer that is one; raise what a refusal means."""
-        status = response.status_code
-        if response.is_success:
-            return response
+    def _failure(self, response: httpx.Response) -> ServerError:
+        url, text = self.server.url, response.text
         if response.has_redirect_location:
-            raise redirected(self.server.url, str(response.url.join(response.headers["Location"])))
-        text = response.text
-        for secret in filter(None, (self.server.token, self._auth.access)):
-            text = text.replace(secret, "...")  # before it is cut, which may be within the secret
-        try:
-            body = json.loads(text)
-        except ValueError:
-            body = None
-        failure = refused(status, body, self.server.url, self.server.project)
-        reading = response.request.method == "GET" and status in PASSING
-        kind = PassingError if status in ANSWERED or reading else RefusedError if status == 400 else UserError
-        raise kind(failure.what, failure.hint) from None
+            return redirected(response.status_code, url, str(response.url.join(response.headers["Location"])))
+        for secret in filter(None, (self.server.token, self._tokens.access)):
+            text = text.replace(secret, "...")
+        return refused(response.status_code, text, url, self.server.project)

@@ -1,4 +1,4 @@
-"""Predictions on the server: what a model, or a file of labels, suggests before anybody looks."""
+"""Predictions on the server: what a model, or a file of labels, suggests to the annotators."""
 
 from __future__ import annotations
 
@@ -6,76 +6,87 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from annotate.label_studio.client import Api
-from annotate.label_studio.errors import foreign
-from annotate.label_studio.project import Project, change
-from annotate.label_studio.project_cache import Pushed
+from annotate.label_studio.client import Client
+from annotate.label_studio.project import Project, ServerTask, change
 from data.common.errors import UserError
 from data.common.progress import progress
 
-FROM_FILE = "file "  # so begin the versions of predictions that people brought: no model's replace them
+FROM_FILE = "file "  # how versions of predictions from a file begin: no model's replace them
 BATCH = 500  # predictions a request: half a second each
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What is suggested for one image: a result as Label Studio writes it, and how sure it is (0 to 1)."""
+    """A prediction for one image: a result as Label Studio writes it, and its confidence (0 to 1)."""
 
     result: list[dict[str, Any]]
     score: float | None
 
 
 def put(
-    api: Api, project: Project, there: Mapping[str, Pushed], version: str, wanted: Mapping[str, Suggestion]
+    client: Client,
+    project: Project,
+    tasks: Mapping[str, ServerTask],
+    version: str,
+    suggestions: Mapping[str, Suggestion],
 ) -> tuple[int, int]:
-    """Make the predictions of a version those that are wanted, by image, and have the page show them.
+    """Make the predictions of a version those that are given, by image, and have the page show them.
 
-    Predictions that an older version showed go. Returns how many were added and how many went. A call that
-    was cut off is finished by the next one.
+    Predictions of the version shown before are deleted. Returns how many were added and how many deleted. A
+    call that was interrupted is completed by the next one.
     """
-    numbers = {there[name].number: one for name, one in wanted.items() if name in there}
-    found = api.get("/api/predictions/", task__project=project.number)
-    if not isinstance(found, list):
-        raise foreign(api.server.url)
-    same = [one for one in found if one["model_version"] == version]
-    right = {
-        one["task"] for one in same if numbers.get(one["task"]) == Suggestion(one["result"], one["score"])
-    }
-    wrong = [one["id"] for one in same if one["task"] not in right]
+    wanted = {tasks[name].number: suggestion for name, suggestion in suggestions.items() if name in tasks}
+    with client.expected():
+        present = client.sdk.predictions.list(task_project=project.number)
+        of_version = [prediction for prediction in present if prediction.model_version == version]
+        right = {
+            prediction.task
+            for prediction in of_version
+            if wanted.get(prediction.task) == Suggestion(prediction.result, prediction.score)
+        }
+        wrong = [prediction.id for prediction in of_version if prediction.task not in right]
     for number in wrong:
-        api.delete(f"/api/predictions/{number}/")
-    added = [(number, one) for number, one in numbers.items() if number not in right]
-    _add(api, project, version, added)
-    removed = len(wrong) + _replace(api, project, version, found)
-    if project.model_version != version and numbers:
-        change(api, project, model_version=version)
-    return len(added), removed
+        client.sdk.predictions.delete(number)
+    missing = [(number, suggestion) for number, suggestion in wanted.items() if number not in right]
+    _add(client, project, version, missing)
+    deleted = len(wrong)
+    if not (version.startswith(FROM_FILE) or project.model_version.startswith(FROM_FILE)):
+        deleted += _delete_older(client, project, version, present)
+    if project.model_version != version and wanted:
+        change(client, project, model_version=version)
+    return len(missing), deleted
 
 
-def _add(api: Api, project: Project, version: str, added: list[tuple[int, Suggestion]]) -> None:
-    with progress("sending predictions", len(added), "images") as task:
-        for start in range(0, len(added), BATCH):
-            part = [
-                {"task": number, "result": one.result, "score": one.score, "model_version": version}
-                for number, one in added[start : start + BATCH]
+def _add(client: Client, project: Project, version: str, missing: list[tuple[int, Suggestion]]) -> None:
+    with progress("sending predictions", len(missing), "images") as task:
+        for start in range(0, len(missing), BATCH):
+            batch = [
+                {
+                    "task": number,
+                    "result": suggestion.result,
+                    "score": suggestion.score,
+                    "model_version": version,
+                }
+                for number, suggestion in missing[start : start + BATCH]
             ]
-            reply = api.post(f"/api/projects/{project.number}/import/predictions", part)
-            # The server answers 201 and drops the whole part if it dislikes one of them.
-            if not isinstance(reply, dict) or reply.get("created") != len(part):
+            with client.expected():
+                reply = client.post(f"/api/projects/{project.number}/import/predictions", json=batch)
+                created = reply.json()["created"]
+            # The server answers 201 and drops the whole batch if it dislikes one of them.
+            if created != len(batch):
                 raise UserError(
-                    f"{api.server.shown} took {reply.get('created') if isinstance(reply, dict) else None} of "
-                    f"{len(part)} predictions",
+                    f"{client.server.shown} accepted {created} of {len(batch)} predictions",
                     "look at the server's log; does the project's label config differ from ours?",
                 )
-            task.advance(len(part))
+            task.advance(len(batch))
 
 
-def _replace(api: Api, project: Project, version: str, found: list[dict[str, Any]]) -> int:
-    """Delete the predictions of the version that is shown now, if a model's is to take its place."""
+def _delete_older(client: Client, project: Project, version: str, present: list[Any]) -> int:
+    """Delete the predictions of the version that is shown now, if it is another; return how many."""
     old = project.model_version
-    if old in {"", version} or old.startswith(FROM_FILE) or version.startswith(FROM_FILE):
+    count = [prediction.model_version for prediction in present].count(old)
+    if old in {"", version} or not count:
         return 0
-    count = len([one for one in found if one["model_version"] == old])
-    if count:
-        api.delete(f"/api/projects/{project.number}/model-versions/", {"model_version": old})
+    path = f"/api/projects/{project.number}/model-versions/"
+    client.request("DELETE", path, json={"model_version": old})
     return count

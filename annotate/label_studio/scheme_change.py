@@ -1,6 +1,6 @@
 """Whether a changed label scheme still has a place for every label that was made with the old one.
 
-The server looks at that too, but only at labels that were made on its page: not at those that were imported.
+The server checks that too, but only for labels that were made on its page, not for imported ones.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from typing import Any
 from annotate.labelling.export_file import normalise
 from annotate.labelling.parse import read
 from annotate.labelling.scheme import Scheme
-from data.common.errors import UserError
+from data.common.errors import UserError, some
 
 ANY_SIZE = (1000, 1000)  # pixels: where a box lies does not depend on the scheme
 LOSSES = {"unknown class", "unknown attribute", "malformed", "two choices"}
-SHOWN = 5
 
 
 def check_change(raw: Iterable[dict[str, Any]], old: Scheme | None, new: Scheme) -> None:
@@ -27,26 +26,22 @@ def check_change(raw: Iterable[dict[str, Any]], old: Scheme | None, new: Scheme)
     lost: Counter[str] = Counter()
     images = set()
     for entry in normalise(raw):
-        before = _losses(entry, old) if old else Counter[str]()
-        more = _losses(entry, new) - before
-        if more:
+        losses = _losses(entry, new) - (_losses(entry, old) if old else Counter())
+        lost += losses
+        if losses:
             images.add(entry["image_id"])
-        lost.update(more)
-    if not lost:
-        return
-    which = "; ".join(f"{what} ({number})" for what, number in lost.most_common(SHOWN))
-    more_kinds = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
-    raise UserError(
-        f"the changed scheme has no place for {sum(lost.values())} answers on {len(images)} images: "
-        f"{which}{more_kinds}",
-        "put them back into annotate/project/label_config.xml, delete those labels, or push to another "
-        "project (LABEL_STUDIO_PROJECT).",
-    )
+    if lost:
+        problems = some([f"{problem} ({count})" for problem, count in lost.most_common()])
+        raise UserError(
+            f"the changed scheme has no place for {lost.total()} labels on {len(images)} images: {problems}",
+            "put them back into annotate/project/label_config.xml, delete those labels, or push to another "
+            "project (LABEL_STUDIO_PROJECT).",
+        )
 
 
 def _losses(entry: dict[str, Any], scheme: Scheme) -> Counter[str]:
-    """Return what of one image's annotations and drafts does not fit a scheme."""
+    """Return which problems one image's annotations and drafts have under a scheme, and how often."""
     # A draft is read like an annotation: it is work, too.
-    said = [{**one, "annotator": ""} for one in [*entry["annotations"], *entry["drafts"]]]
-    _, problems = read({**entry, "annotations": said, "drafts": []}, scheme, ANY_SIZE)
+    annotations = [{**work, "annotator": ""} for work in [*entry["annotations"], *entry["drafts"]]]
+    _, problems = read({**entry, "annotations": annotations, "drafts": []}, scheme, ANY_SIZE)
     return Counter(problem.what.removeprefix("somebody: ") for problem in problems if problem.kind in LOSSES)
