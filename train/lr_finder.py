@@ -1,11 +1,11 @@
-"""Which learning rate is too much: Smith's range test.
+"""Which learning rate is too high: Smith's LR range test.
 
     python -m train.lr_finder [--max-lr 3] [--steps 400] [--size 16]
 
-The learning rate climbs in a straight line from 0 to --max-lr while the network trains; the accuracy on the
-batches rises, slows, and falls where the rate is too high (Smith 2017, Cyclical Learning Rates for Training
-Neural Networks, section 3.3). Reads params.yaml and data/out/dataset/, which `dvc repro prepare` makes; writes
-train/out/lr_finder/curve.csv and curve.png. The test images are not looked at.
+The learning rate rises linearly from 0 to --max-lr while the network trains; the accuracy on the batches
+rises, slows, and falls where the rate is too high (Smith 2017, Cyclical Learning Rates for Training Neural
+Networks, section 3.3). Reads params.yaml and data/out/dataset/, which `dvc repro prepare` makes, but not the
+test images; writes train/out/lr_finder/curve.csv and curve.png.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from train.fit import split
 from train.page import figures
 
 FOLDER = Path("train/out/lr_finder")
-WINDOW = 41  # steps whose mean is shown, with the step in their middle, so that the curve does not lag behind
-BLOWN_UP = 4.0  # times the best loss so far, both as means: nothing is learned any more (as fastai's lr_find)
+WINDOW = 41  # steps of the moving average, centred
+BLOWN_UP = 4.0  # times the smallest mean loss so far: it diverges (as fastai's lr_find)
 FALLS = 0.02  # below its best, the mean accuracy counts as falling: three times its noise at batch 128
 
 
-def climbing(train: Train, count: int, max_lr: float, steps: int, size: int) -> Train:
-    """Return a recipe that only climbs: so many steps on `count` images of `size` pixels a side."""
+def rising(train: Train, count: int, max_lr: float, steps: int, size: int) -> Train:
+    """Return a recipe of so many steps on `count` images of `size` pixels, whose learning rate only rises."""
     epochs = math.ceil(steps / math.ceil(count / train.batch))
     return train.model_copy(
         update={
@@ -56,14 +56,14 @@ def climbing(train: Train, count: int, max_lr: float, steps: int, size: int) -> 
     )
 
 
-def test(trainer: Trainer) -> pd.DataFrame:
-    """Train until the steps are over or the loss blows up.
+def measure(trainer: Trainer) -> pd.DataFrame:
+    """Train until the last step, or until the loss diverges.
 
-    Returns a row a step: step, lr, loss, accuracy, and the means of both over the steps around.
+    Returns a row a step: step, lr, loss, accuracy, and the moving averages of both.
     """
     rows: list[tuple[int, float, float, float]] = []
     best = math.inf
-    with progress("range test", trainer.total, "steps") as task:
+    with progress("LR finder", trainer.total, "steps") as task:
         while trainer.step < trainer.total:
             step, within = trainer.step, trainer.step % trainer.steps
             trainer.take_step()
@@ -77,11 +77,10 @@ def test(trainer: Trainer) -> pd.DataFrame:
             task.advance(1, f"lr {rows[-1][1]:.4g}  loss {latest:.4f}")
             if latest > BLOWN_UP * best:
                 break
-    assert rows  # the first loss is of the weights as they are drawn
     curve = pd.DataFrame(rows, columns=["step", "lr", "loss", "accuracy"])
     curve["lr"] = [float(f"{lr:.6g}") for lr in curve["lr"]]  # which may be far below 1
-    around = curve[["loss", "accuracy"]].rolling(WINDOW, center=True, min_periods=1).mean()
-    curve = curve.join(around.add_prefix("smooth_"))
+    smooth = curve[["loss", "accuracy"]].rolling(WINDOW, center=True, min_periods=1).mean()
+    curve = curve.join(smooth.add_prefix("smooth_"))
     return curve.round({name: 6 for name in curve if name != "lr"})
 
 
@@ -92,39 +91,40 @@ def suggestion(curve: pd.DataFrame) -> tuple[float, bool]:
     return float(curve["lr"].iloc[top]), bool(after.min() < after.iloc[0] - FALLS)
 
 
+def conclusion(curve: pd.DataFrame, steps: int) -> str:
+    """Return the learning rate to take, or the command to repeat with."""
+    rate, falls = suggestion(curve)
+    last = curve["lr"].iloc[-1]
+    if falls:
+        return f"max_lr {rate:.3g}: the accuracy is best there and then falls (Smith 2017, section 3.3)"
+    if len(curve) < steps:
+        return (
+            f"the loss diverged at {last:.4g}, before much was learned: repeat with --max-lr {last / 10:.2g}"
+        )
+    return f"the accuracy does not fall up to {last:.4g}: repeat with a larger --max-lr"
+
+
 def main(
     recipe: Annotated[str, typer.Option(help="another recipe than the chosen one")] = "",
-    max_lr: Annotated[float, typer.Option(min=1e-6, help="the learning rate at the end")] = 3.0,
-    steps: Annotated[int, typer.Option(min=50, help="how many steps to climb")] = 400,
+    max_lr: Annotated[float, typer.Option(min=1e-6, max=params.MOST_RATE, help="the last rate")] = 3.0,
+    steps: Annotated[int, typer.Option(min=50, help="how many steps")] = 400,
     size: Annotated[int, typer.Option(min=8, max=64, help="side of the images in pixels")] = 16,
 ) -> None:
     """Find the largest learning rate that a recipe's network still learns with."""
     keep_large_blocks()
     if size % 4:
         raise UserError(f"--size is {size}; expected a multiple of 4", "take 16, 24 or 32.")
-    if not max_lr <= params.MOST_RATE:  # nor is NaN
-        raise UserError(
-            f"--max-lr is {max_lr}; expected a number up to {params.MOST_RATE:g}",
-            "take 3, or what the recipe's max_lr is.",
-        )
     chosen = params.load()
     train = chosen.named(recipe)
     check_source(chosen.chosen.prepare.source)
     images, labels = split(train, choose_device())[0]
-    curve = test(Trainer(climbing(train, len(images), max_lr, steps, size), images, labels))
+    curve = measure(Trainer(rising(train, len(images), max_lr, steps, size), images, labels))
     rate, falls = suggestion(curve)
     write_csv(FOLDER / "curve.csv", curve)
-    figures.write(FOLDER / "curve.png", figures.range_test(curve, rate if falls else None))
+    figures.write(FOLDER / "curve.png", figures.lr_finder(curve, rate if falls else None))
     last = curve["lr"].iloc[-1]
     print(f"{FOLDER}/curve.csv, curve.png: {len(curve)} steps up to a learning rate of {last:.4g}")
-    if falls:
-        print(f"max_lr {rate:.3g}: there the accuracy is best, before it falls (Smith 2017, section 3.3)")
-    elif len(curve) < steps:
-        print(
-            f"the loss blew up at {last:.4g}, before much was learned: repeat with --max-lr {last / 10:.2g}"
-        )
-    else:
-        print(f"the accuracy does not fall up to {last:.4g}: repeat with a larger --max-lr")
+    print(conclusion(curve, steps))
 
 
 if __name__ == "__main__":

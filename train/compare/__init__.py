@@ -1,1 +1,1 @@
-"""Runs beside each other, and whether a difference is more than chance."""
+"""Runs compared: accuracy on the same test images, parameters and curves."""

@@ -1,4 +1,4 @@
-"""The image of a comparison: accuracy by epoch, and a forest plot of the differences to the baseline."""
+"""The figure of a comparison: a forest plot of the differences to the baseline, and accuracy by epoch."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from train.compare.runs import Run
-from train.compare.significance import CONFIDENCE, Difference, chance, points, unpaired
+from train.compare.significance import CONFIDENCE, Difference, p_text, points
 from train.page import figures
 from train.page.figures import GREY, OURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# A run, its difference to the baseline, and that one's p; the baseline itself has neither.
+# A run, its difference to the baseline, and the corrected p; the baseline itself has neither.
 Line = tuple[Run, Difference | None, float | None]
 
 BASELINE = "#24292f"
-LONGEST = 28  # letters of a run's name that fit beside the plot
+LONGEST = 28  # characters of a run's name that fit beside the plot
 
 
 def colours(number: int) -> list[str]:
-    """Return a colour for each run: black for the baseline, then some that are easily told apart."""
+    """Return a colour for each run: black for the baseline, then distinct ones."""
     if number <= 10:
         rest = [OURS, *(to_hex(colour) for colour in colormaps["Dark2"].colors)]  # type: ignore[attr-defined]
         return [BASELINE, *rest[: number - 1]]
@@ -37,7 +37,7 @@ def colours(number: int) -> list[str]:
 
 
 def draw(rows: Sequence[Line]) -> Figure:
-    """Draw the runs, the baseline first, each with its difference to that."""
+    """Draw the runs, the baseline first."""
     figure = Figure(figsize=(13, 3.0 + 0.35 * len(rows)), layout="constrained")
     forest, curves = figure.subplots(1, 2, width_ratios=(1, 1.1))
     chosen = colours(len(rows))
@@ -46,7 +46,7 @@ def draw(rows: Sequence[Line]) -> Figure:
         _curve(curves, place, row[0], colour)
     shown = [run for run, *_ in rows]
     _names(forest, shown, chosen)
-    ends = [100 * abs(end) for _, found, _ in rows if found for end in found.interval()]
+    ends = [100 * abs(end) for _, difference, _ in rows if difference for end in difference.interval()]
     bound = 1.1 * max([1.0, *ends])
     forest.axvline(0, color=GREY, linewidth=1, zorder=1)
     forest.set(title="Test accuracy less that of the baseline", xlim=(-bound, bound))
@@ -62,28 +62,28 @@ def draw(rows: Sequence[Line]) -> Figure:
 
 
 def _difference(axes: Axes, place: int, row: Line, colour: str) -> None:
-    """Draw a run's difference with its interval on a line of its own, and accuracy and p beside it."""
-    run, found, p = row
-    said = f"{run.accuracy:.2%}"
-    if found and p is not None:
-        low, high = (100 * bound for bound in found.interval())
+    """Draw a run's difference with its interval, and write accuracy and p beside it."""
+    run, difference, p = row
+    text = f"{run.accuracy:.2%}"
+    if difference and p is not None:
+        low, high = (100 * bound for bound in difference.interval())
         axes.plot([low, high], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
-        axes.plot(100 * found.difference, place, "o", color=colour, markersize=8)
-        said += f"   {points(found.difference)}   {chance(p)}" + unpaired(found)
+        axes.plot(100 * difference.accuracy, place, "o", color=colour, markersize=8)
+        text += f"   {points(difference.accuracy)}   {p_text(p)}"
     else:
         axes.plot(0, place, "D", color=colour, markersize=7)
-        said += "   the baseline"
-    axes.text(1.03, place, said, transform=axes.get_yaxis_transform(), va="center")
+        text += "   baseline"
+    axes.text(1.03, place, text, transform=axes.get_yaxis_transform(), va="center")
 
 
-def _names(axes: Axes, found: Sequence[Run], chosen: Sequence[str]) -> None:
-    """Name the lines, each in the colour that its run has in both halves of the image."""
-    labels = [shortened(run.name) + "\n" + " ".join(filter(None, (run.recipe, run.commit))) for run in found]
-    axes.set_yticks(range(len(found)), labels, parse_math=False)  # a branch may be called $x$
+def _names(axes: Axes, shown: Sequence[Run], chosen: Sequence[str]) -> None:
+    """Write the names of the runs, each in its colour."""
+    labels = [shortened(run.name) + "\n" + " ".join(filter(None, (run.recipe, run.commit))) for run in shown]
+    axes.set_yticks(range(len(shown)), labels, parse_math=False)  # a branch may be called $x$
     for tick, colour in zip(axes.get_yticklabels(), chosen, strict=True):
         tick.set_color(colour)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
 
 
 def shortened(name: str) -> str:
@@ -93,25 +93,23 @@ def shortened(name: str) -> str:
 
 def _curve(axes: Axes, place: int, run: Run, colour: str) -> None:
     """Draw a run's accuracy on train and watched images, and on the test images after its last epoch."""
-    if run.curves is None or run.curves.empty:
-        return
     epoch = run.curves["epoch"]
     marker = "." if len(epoch) <= 15 else ""  # a run of one epoch has no line
     axes.plot(epoch, run.curves["accuracy"], "--", color=colour, linewidth=1, alpha=0.7, marker=marker)
     axes.plot(epoch, run.curves["val_accuracy"], color=colour, linewidth=1.8, marker=marker)
-    # Beside each other, since equally good runs would hide one another.
+    # Side by side: equally good runs would hide one another.
     end = epoch.iloc[-1] * (1.02 + 0.02 * place)
     axes.plot(end, run.accuracy, "D", color=colour, markersize=7, markeredgecolor="white", zorder=3)
 
 
-def watched(found: Sequence[Run]) -> str:
-    """Return what the images are that the runs watched each epoch: a recipe may watch those of the test."""
-    kinds = {"test" if run.parameters.get("watch_test") else "validation" for run in found}
+def watched(shown: Sequence[Run]) -> str:
+    """Return which images the runs evaluated each epoch: validation or, by watch_test, test images."""
+    kinds = {"test" if run.parameters.get("watch_test") else "validation" for run in shown}
     return " or ".join(sorted(kinds, reverse=True)) + (", each epoch" if "test" in kinds else "")
 
 
 def _key(watched: str) -> list[Line2D]:
-    """Return what the kinds of line mean."""
+    """Return the legend for the kinds of line."""
     return [
         Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="train"),
         Line2D([], [], color=GREY, linewidth=1.8, label=watched),
@@ -120,8 +118,8 @@ def _key(watched: str) -> list[Line2D]:
 
 
 def write(path: Path, rows: Sequence[Line]) -> None:
-    """Write the image as PNG."""
+    """Write the figure as PNG."""
     with warnings.catch_warnings():
-        # A letter that the font lacks is drawn as a box; the table has the name.
+        # A character that the font lacks is drawn as a box; the table has the name.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figures.write(path, draw(rows))

@@ -126,7 +126,7 @@ def gallery(images: Sequence[tuple[NDArray[np.uint8], str]], columns: int, title
     return figure
 
 
-def range_test(curve: pd.DataFrame, suggested: float | None) -> Figure:
+def lr_finder(curve: pd.DataFrame, suggested: float | None) -> Figure:
     """Draw accuracy and loss on the batches by learning rate, with the suggested maximum if there is one."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, column in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
