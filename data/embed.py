@@ -18,7 +18,7 @@ from PIL import Image
 from data.common.cli import STARTS_AGAIN, run
 from data.common.files import write_bytes, write_csv
 from data.common.progress import track
-from data.datasets import cifar10, fetch
+from data.datasets import cifar10
 from data.datasets.dataset import CLASSES, SIDE, SPLITS, Dataset
 from data.datasets.sample import COLUMNS, FOLDER
 
@@ -48,7 +48,7 @@ def write(folder: Path, split: str, dataset: Dataset) -> None:
 
 def main() -> None:
     """Make the embedded sample anew from the official batches."""
-    folder = fetch.batches()
+    folder = cifar10.find()
     tables = []
     for split in SPLITS:
         dataset = choose(cifar10.read(folder, split), PER_CLASS[split])
@@ -56,7 +56,7 @@ def main() -> None:
         tables.append(dataset.table(split))
     write_csv(FOLDER / "index.csv", pd.concat(tables))
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
-    print(f"{FOLDER}: {sum(map(len, tables)):,} dataset, {size / 1e6:.1f} MB")
+    print(f"{FOLDER}: {sum(map(len, tables)):,} images, {size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

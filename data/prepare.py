@@ -13,7 +13,7 @@ import pandas as pd
 from data import params
 from data.common.cli import run
 from data.common.files import atomic, write_csv
-from data.datasets import cifar10, fetch, sample
+from data.datasets import sample
 from data.datasets.dataset import PREPARED, SPLITS, Dataset
 
 
@@ -21,7 +21,9 @@ def read(source: str) -> dict[str, Dataset]:
     """Return the images of both splits from the source that params.yaml names."""
     if source == "sample":
         return {split: sample.read(split) for split in SPLITS}
-    folder = fetch.batches()
+    from data.datasets import cifar10  # torchvision takes seconds to import
+
+    folder = cifar10.find()
     return {split: cifar10.read(folder, split) for split in SPLITS}
 
 
