@@ -1,48 +1,52 @@
-"""What a file says made to fit: our image, the scheme's own spelling, pixels within the image.
+"""Imported labels made to fit: our image, the scheme's spelling, pixels within the image.
 
-A question or an option is known whatever its case and the signs within it, `Age Group` is `age_group`, if no
-other one is known by the same. Signs before and after it and between digits count: `<55` is not `55+`.
+A question or an option is recognised whatever its case and the signs within it, `Age Group` is `age_group`,
+if no other is spelt alike. Signs before and after it and between digits count: `<55` is not `55+`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from annotate.formats.imported import CLASS, ImportedBox, ImportedImage, Words
-from annotate.labelling.boxes import Size, UnfitError, cut_off, finite, measure, place
+from annotate.formats.imported import CLASS, Answers, ImportedBox, ImportedImage
+from annotate.labelling.boxes import Drawn, Size, UnfitError, cut_off, finite, place
 from annotate.labelling.records import Annotation, Box, Problem
 from annotate.labelling.scheme import JOINED, Boxes, Choices, Note, Scheme, stars
 from annotate.labelling.tasks import Task
 
 SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")  # but between two digits
 WITHIN = re.compile(r"(?<=[^\W_])[\W_]+(?=[^\W\d_])|(?<=[^\W\d_])[\W_]+(?=[^\W_])")  # signs beside a letter
-LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute that tells a box's
+LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute with a box's label
+EDGES = ("x", "y", "width", "height")
+FARTHEST = 1e7  # pixels, or widths of the image: a number beyond is an accident
 
 
 def fit(
-    said: ImportedImage, task: Task, scheme: Scheme, size: Size, annotator: str
+    image: ImportedImage, task: Task, scheme: Scheme, size: Size, annotator: str
 ) -> tuple[Annotation | None, list[Problem]]:
-    """Return what can be used of one image, if anything can, and everything that is left out or changed."""
+    """Return the usable labels of an image, None without any, and all that is left out or changed."""
     fitter = _Fitter(task.image_id, scheme, size)
-    if said.size not in {None, size}:
-        fitter.problem("image changed", f"labelled at {said.size}, is {size}; its boxes are left out")
-        said = ImportedImage(said.image, (), said.answers)
-    asked = scheme.image_class
-    told = dict(said.answers)
-    asks = [one.name for one in scheme.image_controls]
-    named = any(asked and asked.name in _meant(name, asks) for name in told)
-    if asked and CLASS in told and CLASS not in asks and not named:
-        told[asked.name] = told.pop(CLASS)
-    answers = fitter.answers(told, scheme.image_controls, "")
-    boxes = tuple(fitter.boxes(said.regions))
-    label = answers.pop(asked.name, None) if asked else None
-    if not (label or answers or boxes):
-        if not fitter.problems:
-            fitter.problem("empty", f"nothing is said about {said.image}")
-        return None, fitter.problems
-    return Annotation(task.image_id, annotator, None, label, answers, boxes), fitter.problems
+    boxes = image.boxes
+    if image.size not in {None, size}:
+        fitter.problem("image changed", f"labelled at {image.size}, is {size}; its boxes are left out")
+        boxes = ()
+    answers = fitter.answers(_with_class(image.answers, scheme), scheme.image_controls)
+    fitted = tuple(fitter.boxes(boxes))
+    label = answers.pop(scheme.image_class.name, None) if scheme.image_class else None
+    if label or answers or fitted:
+        return Annotation(task.image_id, annotator, None, label, answers, fitted), fitter.problems
+    if not fitter.problems:
+        fitter.problem("empty", f"no label of {image.name}")
+    return None, fitter.problems
+
+
+def _with_class(answers: Answers, scheme: Scheme) -> Answers:
+    """Return the answers with the `CLASS` of an image under the scheme's own name for that question."""
+    if not scheme.image_class or any(question.name == CLASS for question in scheme.image_controls):
+        return answers
+    return {scheme.image_class.name if name == CLASS else name: words for name, words in answers.items()}
 
 
 class _Fitter:
@@ -55,119 +59,126 @@ class _Fitter:
     def problem(self, kind: str, what: str) -> None:
         self.problems.append(Problem(self.image, kind, what))
 
-    def answers(self, said: Words, asked: Iterable[Choices | Note], where: str) -> dict[str, str]:
+    def answers(
+        self, answers: Answers, questions: Collection[Choices | Note], where: str = ""
+    ) -> dict[str, str]:
         """Return the answers in the order of the scheme; what it does not ask becomes a problem."""
-        asked = tuple(asked)
-        told: dict[str, list[str]] = {control.name: [] for control in asked}
-        for name, words in said.items():
-            meant = _meant(name, told)
-            if len(meant) == 1:
-                told[meant[0]] += words
-            else:
-                what = _unclear(meant, "not asked in the scheme")
-                self.problem("unknown attribute", f"{where}{name}: {', '.join(words)}; {what}")
-        known = {control.name: self._known(control, told[control.name], where) for control in asked}
-        return {name: JOINED.join(words) for name, words in known.items() if words}
-
-    def _known(self, control: Choices | Note, told: list[str], where: str) -> list[str]:
-        if isinstance(control, Note):
-            return self._noted(control, told, where)
-        kind = "unknown class" if control == self.scheme.image_class else "unknown attribute"
-        words = []
-        for word in told:
-            meant = _meant(word, control.options)
-            if len(meant) != 1:
-                what = _unclear(meant, "is not in the scheme")
-                self.problem(kind, f"{where}{control.name}: {word!r} {what}")
-            elif meant[0] not in words:
-                words.append(meant[0])
-        if len(words) > 1 and not control.multiple:
-            self.problem("two choices", f"{where}{control.name}: {', '.join(words)}")
-            return []
-        return sorted(words, key=control.options.index)
-
-    def _noted(self, control: Note, told: list[str], where: str) -> list[str]:
-        if control.kind != "rating" or not told:
-            return told
-        number = stars(told[0]) if len(told) == 1 else None
-        if number is None:
-            what = f"{where}{control.name}: {', '.join(told)}; expected a whole number"
-            self.problem("unknown attribute", what)
-            return []
-        return [number]
-
-    def boxes(self, regions: Iterable[ImportedBox]) -> Iterable[Box]:
-        """Yield the boxes that can be used."""
-        for number, region in enumerate(regions, 1):
-            name = f"r{number}"
+        given: dict[str, list[str]] = {question.name: [] for question in questions}
+        for name, words in answers.items():
             try:
-                yield self._box(name, region)
-            except UnfitError as unfit:
-                self.problem(unfit.kind, f"{name}: {unfit.what}")
+                given[_spelling(name, given)] += words
+            except LookupError as error:
+                self.problem("unknown attribute", f"{where}{name} {error.args[0]}: {', '.join(words)}")
+        fitted = {
+            question.name: self._answer(question, given[question.name], where) for question in questions
+        }
+        return {name: answer for name, answer in fitted.items() if answer}
 
-    def _box(self, name: str, region: ImportedBox) -> Box:
-        label, attributes = self._label(region)
-        drawn = measure(self._per_cent(region), self.size)
-        box = place(
-            name, label, drawn, self.size, self.answers(attributes, self.scheme.box_controls, f"{name}: ")
-        )
+    def _answer(self, question: Choices | Note, words: list[str], where: str) -> str:
+        if isinstance(question, Choices):
+            return JOINED.join(self._options(question, words, where))
+        if question.kind != "rating" or not words:
+            return JOINED.join(words)
+        rating = stars(words[0]) if len(words) == 1 else None
+        if rating is None:
+            what = f"{where}{question.name}: {', '.join(words)}; expected a whole number"
+            self.problem("unknown attribute", what)
+        return rating or ""
+
+    def _options(self, question: Choices, words: list[str], where: str) -> list[str]:
+        kind = "unknown class" if question == self.scheme.image_class else "unknown attribute"
+        chosen = set()
+        for word in words:
+            try:
+                chosen.add(_spelling(word, question.options))
+            except LookupError as error:
+                self.problem(kind, f"{where}{question.name}: {word!r} {error.args[0]}")
+        options = [option for option in question.options if option in chosen]
+        if len(options) > 1 and not question.multiple:
+            self.problem("two choices", f"{where}{question.name}: {', '.join(options)}")
+            return []
+        return options
+
+    def boxes(self, boxes: Iterable[ImportedBox]) -> Iterator[Box]:
+        """Yield the boxes that can be used, called r1, r2, ... by their place in the file."""
+        for number, box in enumerate(boxes, 1):
+            try:
+                yield self._box(f"r{number}", box)
+            except UnfitError as unfit:
+                self.problem(unfit.kind, f"r{number}: {unfit.what}")
+
+    def _box(self, name: str, box: ImportedBox) -> Box:
+        label, attributes = self._label(box)
+        drawn = in_pixels(box, self.size)
+        answers = self.answers(attributes, self.scheme.box_controls, f"{name}: ")
+        placed = place(name, label, drawn, self.size, answers)
         over = cut_off(drawn, self.size)
         if over:
             self.problem("outside", f"{name}: {label}: cut off {over}")
-        return box
+        return placed
 
-    def _label(self, region: ImportedBox) -> tuple[str, Words]:
+    def _label(self, box: ImportedBox) -> tuple[str, Answers]:
         """Return a box's label in the scheme's spelling, and the attributes that are left.
 
-        Without a label the attribute of that name tells it; in a scheme with one label it may be left out.
+        Without a label the attribute of that name gives it; in a scheme with one label it may be left out.
         """
-        if region.label is not None:
-            return self._spelt(region.label), region.attributes
         labels = self.scheme.box_labels
         if not labels:
             raise UnfitError("unknown class", "the scheme has no boxes; left out")
-        controls = [one.name for one in self.scheme.controls if isinstance(one, Boxes)]
-        asked = {_plain(one.name) for one in self.scheme.box_controls}
-        for name in (*controls, *LABEL_NAMES):
-            key = next((one for one in region.attributes if _plain(one) == _plain(name)), None)
-            if key is None or _plain(name) in asked:
+        if box.label is not None:
+            return self._known_label(box.label), box.attributes
+        controls = [control.name for control in self.scheme.controls if isinstance(control, Boxes)]
+        questions = {_plain(question.name) for question in self.scheme.box_controls}
+        attributes = {_plain(name): name for name in box.attributes}
+        for plain in map(_plain, (*controls, *LABEL_NAMES)):
+            if plain not in attributes or plain in questions:
                 continue
-            told = ", ".join(region.attributes[key])
-            if len(labels) > 1 or _plain(told) == _plain(labels[0]):
-                return self._spelt(told), {one: said for one, said in region.attributes.items() if one != key}
+            rest = dict(box.attributes)
+            text = ", ".join(rest.pop(attributes[plain]))
+            if len(labels) > 1 or _plain(text) == _plain(labels[0]):
+                return self._known_label(text), rest
         if len(labels) == 1:
-            return labels[0], region.attributes
-        raise UnfitError("unknown class", f"no attribute tells its label ({', '.join(controls)}); left out")
+            return labels[0], box.attributes
+        raise UnfitError("unknown class", f"no attribute gives its label ({', '.join(controls)}); left out")
 
-    def _spelt(self, label: str) -> str:
-        meant = _meant(label, self.scheme.box_labels)
-        if len(meant) != 1:
-            what = _unclear(meant, "is not in the scheme")
-            raise UnfitError("unknown class", f"{label!r} {what}; left out")
-        return meant[0]
-
-    def _per_cent(self, region: ImportedBox) -> dict[str, Any]:
-        """Return a box in per cent of the image, as Label Studio has it."""
-        whole = (1, 1) if region.shares else self.size
-        edges = (("x", 0), ("y", 1), ("width", 0), ("height", 1))
-        return {name: _scaled(getattr(region, name), whole[side]) for name, side in edges}
+    def _known_label(self, label: str) -> str:
+        try:
+            return _spelling(label, self.scheme.box_labels)
+        except LookupError as error:
+            raise UnfitError("unknown class", f"{label!r} {error.args[0]}; left out") from None
 
 
-def _scaled(value: Any, whole: int) -> Any:
-    """Return a number in per cent; anything else stays, to be refused with its name."""
-    return float(value) * 100 / whole if finite(value) else value
+def in_pixels(box: ImportedBox, size: Size) -> Drawn:
+    """Return a box in pixels of an image of that size.
+
+    Raises `UnfitError` for a coordinate that is no number or far outside.
+    """
+    scale = size if box.relative else (1, 1)
+    numbers = (_number(name, value) for name, value in zip(EDGES, box.rectangle, strict=True))
+    x, y, width, height = (number * factor for number, factor in zip(numbers, scale * 2, strict=True))
+    return Drawn(x, y, width, height, rotation=0.0)
 
 
-def _meant(word: str, known: Iterable[str]) -> list[str]:
-    """Return what of the scheme a word may mean: itself, or what differs in case and signs within it."""
-    known = list(known)
-    if word in known:
-        return [word]
-    return [one for one in known if _plain(one) == _plain(word)]
+def _number(name: str, value: Any) -> float:
+    if not finite(value):
+        raise UnfitError("not a number", f"{name} is {value!r:.40}")
+    if abs(value) > FARTHEST:
+        raise UnfitError("outside", f"{name} is {float(value):g}; left out")
+    return float(value)
 
 
-def _unclear(meant: list[str], otherwise: str) -> str:
-    return f"may mean {' or '.join(meant)}" if meant else otherwise
+def _spelling(word: str, names: Iterable[str]) -> str:
+    """Return which of the scheme's names a word means. Raises `LookupError` if none or several."""
+    candidates = _candidates(word, names)
+    if len(candidates) != 1:
+        raise LookupError(f"may mean {' or '.join(candidates)}" if candidates else "is not in the scheme")
+    return candidates[0]
+
+
+def _candidates(word: str, names: Iterable[str]) -> list[str]:
+    """Return the names that a word may mean: itself, or those that differ in case and signs within alone."""
+    names = list(names)
+    return [word] if word in names else [name for name in names if _plain(name) == _plain(word)]
 
 
 def _plain(name: str) -> str:

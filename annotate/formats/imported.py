@@ -1,9 +1,9 @@
-"""What a file says about images, before anything of it is checked: the same for every format."""
+"""Labels as a file gives them, before they are checked against our images and scheme: neutral values."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,52 +12,70 @@ from annotate.labelling.records import Problem
 
 CLASS = "class"  # of the whole image, whatever the scheme calls that question; in COCO an addition of ours
 
-Words = Mapping[str, tuple[str, ...]]  # answers by question, by the file's names for both
+Answers = Mapping[str, tuple[str, ...]]  # by question, both as the file spells them
 
 
 @dataclass(frozen=True)
 class ImportedBox:
-    """A rectangle as a file gives it, upright; pixels, or with `shares` parts of the image's sides.
+    """An upright box: x, y, width and height in pixels, or with `relative` in shares of the image's sides.
 
-    `label` is None where the format has none: then an attribute may tell it.
+    The numbers may be none yet. `label` is None where the format has none: then an attribute may give it.
     """
 
     label: str | None
-    x: Any
-    y: Any
-    width: Any
-    height: Any
-    attributes: Words = field(default_factory=dict)
-    shares: bool = False
+    rectangle: tuple[Any, Any, Any, Any]
+    attributes: Answers = field(default_factory=dict)
+    relative: bool = False
 
 
 @dataclass(frozen=True)
 class ImportedImage:
-    """What a file says about one image, known by the file's name for it.
+    """The labels of an image, by the file's name for it; `size` in pixels if the file gives it."""
 
-    `size` is the image's in pixels, where the file tells it.
-    """
-
-    image: str
-    regions: tuple[ImportedBox, ...]
-    answers: Words = field(default_factory=dict)
+    name: str
+    boxes: tuple[ImportedBox, ...] = ()
+    answers: Answers = field(default_factory=dict)
     size: Size | None = None
+
+    @property
+    def contents(self) -> str:
+        """What is lost with the image."""
+        return f"{len(self.boxes)} boxes" + (f" and {len(self.answers)} answers" if self.answers else "")
+
+
+@dataclass(frozen=True)
+class ImportedEntry:
+    """The annotations of an image as an export of ours has them, by the file's name for it."""
+
+    name: str
+    entry: dict[str, Any]
+
+    @property
+    def contents(self) -> str:
+        """What is lost with the image."""
+        return f"{len(self.entry['annotations'])} annotations"
 
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """A whole file: what it says, and what in it could not be read."""
+    """A whole file: its format, its images, and what in it could not be read.
 
-    kind: str
-    images: tuple[ImportedImage, ...]
+    `unused_predictions` counts those of Label Studio that are not taken for annotations, `bare_predictions`
+    those that a server's export lists by number alone.
+    """
+
+    format: str
+    images: tuple[ImportedImage | ImportedEntry, ...]
     problems: tuple[Problem, ...] = ()
+    unused_predictions: int = 0
+    bare_predictions: int = 0
 
 
 class FormatError(Exception):
-    """A file, or a part of it, is not built as its format says; `hint` tells what to do if it is known."""
+    """A file, or a part of it, is not built as its format says; `hint` may be empty."""
 
     def __init__(self, what: str, hint: str = "") -> None:
-        """Take what is wrong."""
+        """Take what is wrong, and what to do."""
         super().__init__(what)
         self.hint = hint
 
@@ -74,37 +92,35 @@ def words(value: Any) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def attributes(said: Any) -> dict[str, tuple[str, ...]]:
-    """Return the attributes with something in them; a set of options may all be false."""
-    if not isinstance(said, dict):
+def attributes(values: Any) -> dict[str, tuple[str, ...]]:
+    """Return the attributes that are not empty; a set of options may all be false."""
+    if not isinstance(values, dict):
         return {}
-    found = {str(name): words(value) for name, value in said.items()}
-    return {name: answer for name, answer in found.items() if answer}
+    answers = {str(name): words(value) for name, value in values.items()}
+    return {name: answer for name, answer in answers.items() if answer}
 
 
-def of_one_name(images: list[ImportedImage], problems: list[Problem]) -> tuple[ImportedImage, ...]:
-    """Leave out images of one name, unless their size is the same: which of them is ours cannot be told.
+def imported_file(kind: str, images: Iterable[ImportedImage], problems: Iterable[Problem]) -> ImportedFile:
+    """Return a file without images that share a name, unless their size is the same, too.
 
-    Label Studio's COCO has an image for each annotator. Of images of which nothing is said one is enough.
+    Which of them is ours cannot be told. Label Studio's COCO has an image for each annotator, of the same
+    size. Images without labels do not count.
     """
-    kept: dict[str, list[ImportedImage]] = defaultdict(list)
-    for one in sorted(images, key=lambda one: not (one.regions or one.answers)):
-        if one.regions or one.answers or not kept[one.image]:
-            kept[one.image].append(one)
-    clear = {
-        name
-        for name, alike in kept.items()
-        if len(alike) == 1 or (alike[0].size and len({one.size for one in alike}) == 1)
-    }
-    for name in clear:
-        if len(kept[name]) > 1:
-            what = f"{len(kept[name])} images of that name and size; taken for as many annotators"
-            problems.append(Problem(name, "task twice", what))
-    for name in kept.keys() - clear:
-        for one in kept[name]:
-            more = ", with what is said of the whole image" if one.answers else ""
-            what = f"{len(kept[name])} images of that name; {len(one.regions)} boxes left out{more}"
-            problems.append(Problem(name, "not ours", what))
-    # In the file's order; by identity, since two may say the same.
-    wanted = {id(one) for name in clear for one in kept[name]}
-    return tuple(one for one in images if id(one) in wanted)
+    problems = list(problems)
+    by_name: dict[str, list[ImportedImage]] = defaultdict(list)
+    for image in images:
+        by_name[image.name].append(image)
+    kept: list[ImportedImage] = []
+    for name, group in by_name.items():
+        labelled = [image for image in group if image.boxes or image.answers] or group[:1]
+        count = f"{len(labelled)} images of that name"
+        ambiguous = not labelled[0].size or len({image.size for image in labelled}) > 1
+        if len(labelled) > 1 and ambiguous:
+            problems += [
+                Problem(name, "not ours", f"{count}; {image.contents} left out") for image in labelled
+            ]
+            continue
+        kept += labelled
+        if len(labelled) > 1:
+            problems.append(Problem(name, "task twice", f"{count} and size; taken for as many annotators"))
+    return ImportedFile(kind, tuple(kept), tuple(problems))

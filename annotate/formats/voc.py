@@ -1,8 +1,8 @@
-"""Pascal VOC's folder of boxes: annotate/out/labels/voc/<image>.xml.
+"""Pascal VOC's folder of boxes, which is only written: annotate/out/labels/voc/<image>.xml.
 
 Format: http://host.robots.ox.ac.uk/pascal/VOC. Pixels count from 0 at the image's left and upper edge, with
-two decimals, as CVAT writes them: on an image of 32 x 32 VOC's whole pixels would lose too much. Dataset
-that nobody labelled are left out, those labelled without a box are in.
+two decimals, as CVAT writes them: on an image of 32 x 32 VOC's whole pixels would lose too much. Images that
+nobody labelled are not written, those labelled without a box are.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from annotate.labelling.boxes import Size
 from annotate.labelling.consensus import LabelledImage
 from annotate.labelling.records import Box
 
-DEPTH = 3  # red, green, blue: annotate.sample makes every image so
+DEPTH = 3  # red, green, blue: annotate.sample writes every image so
 
 
-def write_voc(folder: Path, images: Sequence[LabelledImage]) -> None:
-    """Write one file a labelled image."""
+def write(folder: Path, images: Sequence[LabelledImage]) -> None:
+    """Write a file for each labelled image into a new folder."""
     folder.mkdir()
     for image in images:
         if image.chosen is not None and image.size is not None:
-            page = to_voc(image.task.image, image.size, image.chosen.boxes)
-            (folder / f"{image.task.image_id}.xml").write_bytes(page)
+            xml = to_voc(image.task.image, image.size, image.chosen.boxes)
+            (folder / f"{image.task.image_id}.xml").write_bytes(xml)
 
 
 def to_voc(image: str, size: Size, boxes: Sequence[Box]) -> bytes:
-    """Return the boxes of one image as XML."""
+    """Return the boxes of an image, a path, as XML."""
     root = ET.Element("annotation")
     _add(root, "folder", image.rpartition("/")[0])
     _add(root, "filename", image.rpartition("/")[2])
@@ -36,16 +36,14 @@ def to_voc(image: str, size: Size, boxes: Sequence[Box]) -> bytes:
     for name, value in (("width", size[0]), ("height", size[1]), ("depth", DEPTH)):
         _add(shape, name, str(value))
     for box in boxes:
-        thing = ET.SubElement(root, "object")
-        _add(thing, "name", box.label)
-        frame = ET.SubElement(thing, "bndbox")
-        edges = box.bounds
-        corners = {"xmin": edges.left, "ymin": edges.top, "xmax": edges.right, "ymax": edges.bottom}
-        for name, edge in corners.items():
-            _add(frame, name, f"{edge:.2f}")
+        element = ET.SubElement(root, "object")
+        _add(element, "name", box.label)
+        bounds = ET.SubElement(element, "bndbox")
+        for edge, side in (("xmin", "left"), ("ymin", "top"), ("xmax", "right"), ("ymax", "bottom")):
+            _add(bounds, edge, f"{getattr(box.bounds, side):.2f}")
     ET.indent(root)
-    page: bytes = ET.tostring(root, encoding="utf-8")
-    return page + b"\n"
+    xml: bytes = ET.tostring(root, encoding="utf-8")
+    return xml + b"\n"
 
 
 def _add(parent: ET.Element, name: str, text: str) -> None:

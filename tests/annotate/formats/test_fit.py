@@ -1,36 +1,15 @@
-"""What a file says made to fit the scheme: which words mean which option, and what is left out."""
+"""Imported labels made to fit: which words mean which option, where boxes lie, and what is left out."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from annotate.formats.fit import fit
-from annotate.formats.imported import ImportedBox, ImportedImage
-from annotate.labelling.records import Annotation
+from annotate.formats.imported import Answers, ImportedBox, ImportedImage
 from annotate.labelling.scheme import Boxes, Choices, Scheme
-from annotate.labelling.tasks import Task
-from tests.annotate.builders import DEFAULT
-from tests.annotate.builders import PEOPLE as ATTRIBUTES
-
-
-def one_box(told_label: str | None, **said: tuple[str, ...]) -> tuple[Annotation | None, list[str]]:
-    labelled = ImportedImage("a", (ImportedBox(told_label, 1, 2, 3, 4, said),))
-    annotation, problems = fit(labelled, Task("a", "a.png", ""), ATTRIBUTES, (10, 10), "somebody")
-    return annotation, [f"{one.kind}: {one.what}" for one in problems]
-
-
-def test_labels_and_answers_that_the_scheme_does_not_have() -> None:
-    assert one_box("Person", POSE=("Sitting",), remark=("tall",))[1] == []
-    assert one_box(None, Class=("kid",))[1] == []
-    assert one_box("dog")[1] == ["unknown class: r1: 'dog' is not in the scheme; left out"]
-    assert one_box(None)[1] == ["unknown class: r1: no attribute tells its label (box); left out"]
-    assert one_box("kid", pose=("sitting", "standing"))[1] == ["two choices: r1: pose: sitting, standing"]
-    wrong = "unknown attribute: r1: label: many; expected a whole number"
-    assert one_box("kid", label=("many",))[1] == [wrong]
-    annotation, problems = one_box("kid", label=("4.0",))  # as pandas writes a column with gaps
-    assert annotation is not None
-    assert (annotation.boxes[0].attributes, problems) == ({"label": "4"}, [])
-
+from tests.annotate.builders import DEFAULT, PEOPLE
+from tests.annotate.formats.labelled import fitted
 
 SIGNS = Scheme(
     (
@@ -40,55 +19,41 @@ SIGNS = Scheme(
         Boxes("box", ("C", "C++")),
     )
 )
+CLASSES = Scheme((Choices("my class", ("cat", "dog"), multiple=False, per_region=False),))
+
+
+def with_box(label: str | None, attributes: Answers | None = None) -> ImportedImage:
+    return ImportedImage("a", (ImportedBox(label, (1, 2, 3, 4), attributes or {}),))
 
 
 @pytest.mark.parametrize(
-    ("label", "grade", "problems"),
+    ("label", "attributes", "problem"),
     [
-        ("C", "A-", []),
-        ("C++", "A+", []),
-        ("c", "a+", []),
-        ("C#", "b", ["unknown class: r1: 'C#' is not in the scheme; left out"]),
-        ("C", "A", ["unknown class: grade: 'A' is not in the scheme"]),
-        ("c++", "<5", ["unknown class: grade: '<5' is not in the scheme"]),
+        ("Person", {"POSE": ("Sitting",), "remark": ("tall",)}, None),
+        (None, {"Class": ("kid",)}, None),  # an attribute gives the label
+        ("dog", {}, ("unknown class", "'dog' is not in the scheme; left out")),
+        (None, {}, ("unknown class", "no attribute gives its label (box); left out")),
+        ("kid", {"pose": ("sitting", "standing")}, ("two choices", "pose: sitting, standing")),
+        ("kid", {"label": ("many",)}, ("unknown attribute", "label: many; expected a whole number")),
+        ("kid", {"hat": ("red",)}, ("unknown attribute", "hat is not in the scheme: red")),
     ],
 )
-def test_names_that_differ_in_signs_alone_are_not_taken_for_each_other(
-    label: str, grade: str, problems: list[str]
+def test_labels_and_attributes_of_a_box(
+    label: str | None, attributes: Answers, problem: tuple[str, str] | None
 ) -> None:
-    said = ImportedImage("a", (ImportedBox(label, 1, 2, 3, 4),), {"grade": (grade,)})
-    annotation, found = fit(said, Task("a", "a.png", ""), SIGNS, (10, 10), "somebody")
-    assert [f"{one.kind}: {one.what}" for one in found] == problems
-    assert annotation is not None
-    assert [box.label for box in annotation.boxes] == [label.upper()] * (label != "C#")
-    assert annotation.label == (grade.upper() if grade not in {"A", "<5"} else None)
+    _, problems = fitted(with_box(label, attributes), scheme=PEOPLE)
+    expected = [(problem[0], f"r1: {problem[1]}")] if problem else []
+    assert [(each.kind, each.what) for each in problems] == expected
 
 
-def test_questions_that_differ_in_signs_alone_are_not_taken_for_each_other() -> None:
-    said = ImportedImage("a", (), {"a-b": ("y",), "A B": ("x",)})
-    annotation, problems = fit(said, Task("a", "a.png", ""), SIGNS, (10, 10), "somebody")
-    assert annotation is not None
-    assert annotation.answers == {"a-b": "y"}
-    assert [one.what for one in problems] == ["A B: x; may mean a b or a-b"]
+def test_a_rating_as_pandas_writes_it() -> None:
+    annotation, problems = fitted(with_box("kid", {"label": ("4.0",)}), scheme=PEOPLE)
+    assert (annotation.boxes[0].attributes, problems) == ({"label": "4"}, [])
 
 
-def test_the_class_of_coco_beside_a_question_of_nearly_the_same_name() -> None:
-    scheme = Scheme(SIGNS.controls[1:])
-    said = ImportedImage("a", (), {"class": ("x",), "a-b": ("y",)})
-    annotation, problems = fit(said, Task("a", "a.png", ""), scheme, (10, 10), "somebody")
-    assert annotation is not None
-    assert (annotation.label, annotation.answers, problems) == ("x", {"a-b": "y"}, [])
-
-
-def test_a_question_that_is_called_class_and_is_not_the_images_class() -> None:
-    weather, kind = (
-        Choices(name, options, multiple=False, per_region=False)
-        for name, options in (("weather", ("sun", "rain")), ("class", ("cat", "sun")))
-    )
-    said = ImportedImage("a", (), {"class": ("sun",)})
-    annotation, problems = fit(said, Task("a", "a.png", ""), Scheme((weather, kind)), (10, 10), "somebody")
-    assert annotation is not None
-    assert (annotation.label, annotation.answers, problems) == (None, {"class": "sun"}, [])
+def test_a_scheme_without_boxes() -> None:
+    annotation, problems = fitted(with_box(None, {"type": ("cat",)}), scheme=CLASSES)
+    assert (annotation.boxes, [each.kind for each in problems]) == ((), ["unknown class"])
 
 
 @pytest.mark.parametrize(
@@ -105,23 +70,88 @@ def test_a_question_that_is_called_class_and_is_not_the_images_class() -> None:
         ("C#", "C", False),
     ],
 )
-def test_which_ways_to_write_an_option_are_one(word: str, option: str, same: bool) -> None:
+def test_which_spellings_of_an_option_are_the_same(word: str, option: str, same: bool) -> None:
     scheme = Scheme((Choices("kind", (option,), multiple=False, per_region=False),))
-    said = ImportedImage("a", (), {"kind": (word,)})
-    annotation, _ = fit(said, Task("a", "a.png", ""), scheme, (10, 10), "somebody")
-    assert (annotation is not None and annotation.label == option) == same
+    annotation, _ = fitted(ImportedImage("a", (), {"kind": (word,)}), scheme=scheme)
+    assert annotation.label == (option if same else None)
 
 
-def test_a_number_of_hundreds_of_digits_is_outside() -> None:
-    said = ImportedImage("a", (ImportedBox("C", 10**308, 2, 3, 4),))
-    assert [one.kind for one in fit(said, Task("a", "a.png", ""), SIGNS, (10, 10), "x")[1]] == [
-        "not a number"
-    ]
+@pytest.mark.parametrize(
+    ("label", "grade", "culprits"),
+    [
+        ("C", "A-", []),
+        ("C++", "A+", []),
+        ("c", "a+", []),
+        ("C#", "b", ["'C#'"]),
+        ("C", "A", ["'A'"]),
+        ("c++", "<5", ["'<5'"]),
+    ],
+)
+def test_options_that_differ_in_signs_are_kept_apart(label: str, grade: str, culprits: list[str]) -> None:
+    image = ImportedImage("a", (ImportedBox(label, (1, 2, 3, 4)),), {"grade": (grade,)})
+    annotation, problems = fitted(image, scheme=SIGNS)
+    assert [each.kind for each in problems] == ["unknown class"] * len(culprits)
+    assert all(culprit in each.what for culprit, each in zip(culprits, problems, strict=True))
+    assert [box.label for box in annotation.boxes] == [label.upper()] * (label != "C#")
+    assert annotation.label == (grade.upper() if grade not in {"A", "<5"} else None)
 
 
-def test_a_image_of_another_size_keeps_its_class_and_loses_its_boxes() -> None:
-    labelled = ImportedImage("a", (ImportedBox("cat", 1, 2, 3, 4),), {"class": ("cat",)}, (64, 64))
-    annotation, problems = fit(labelled, Task("a", "a.png", ""), DEFAULT, (32, 32), "somebody")
-    assert annotation is not None
+def test_questions_that_differ_in_signs_are_kept_apart() -> None:
+    annotation, problems = fitted(ImportedImage("a", (), {"a-b": ("y",), "A B": ("x",)}), scheme=SIGNS)
+    assert annotation.answers == {"a-b": "y"}
+    assert [each.what for each in problems] == ["A B may mean a b or a-b: x"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answers", "label", "others"),
+    [
+        (CLASSES, {"class": ("cat",)}, "cat", {}),  # the image's class, whatever the scheme calls it
+        (CLASSES, {"class": ("cat",), "My Class": ("cat",)}, "cat", {}),
+        (CLASSES, {"class": ("dog",), "My Class": ("cat",)}, None, {}),
+        (Scheme(SIGNS.controls[1:]), {"class": ("x",), "a-b": ("y",)}, "x", {"a-b": "y"}),
+        (
+            Scheme((*CLASSES.controls, Choices("class", ("sun",), multiple=False, per_region=False))),
+            {"class": ("sun",)},
+            None,
+            {"class": "sun"},
+        ),
+    ],
+)
+def test_the_class_of_an_image(
+    scheme: Scheme, answers: Answers, label: str | None, others: dict[str, str]
+) -> None:
+    annotation, _ = fitted(ImportedImage("a", (), answers), scheme=scheme)
+    assert (annotation.label, annotation.answers) == (label, others)
+
+
+@pytest.mark.parametrize(
+    ("rectangle", "relative", "expected", "kinds"),
+    [
+        ((1, 2, 3, 4), False, (1, 2, 3, 4), []),
+        ((0.1, 0.1, 0.5, 0.5), True, (2, 1, 10, 5), []),
+        ((-1, 8, 3, 4), False, (0, 8, 2, 2), ["outside"]),  # cut off
+        ((30, 2, 3, 4), False, None, ["outside"]),
+        ((1e8, 2, 3, 4), False, None, ["outside"]),
+        ((10**308, 2, 3, 4), True, None, ["outside"]),
+        ((1, 2, 0, 4), False, None, ["no size"]),
+        (("1", 2, 3, 4), False, None, ["not a number"]),
+        ((1, 2, 3, None), False, None, ["not a number"]),
+        ((1, float("nan"), 3, 4), False, None, ["not a number"]),
+        ((1, 10**400, 3, 4), False, None, ["not a number"]),
+    ],
+)
+def test_where_a_box_lies(
+    rectangle: tuple[Any, Any, Any, Any], relative: bool, expected: tuple[float, ...] | None, kinds: list[str]
+) -> None:
+    image = ImportedImage("a", (ImportedBox("cat", rectangle, relative=relative),))
+    annotation, problems = fitted(image, (20, 10))
+    boxes = [(box.x, box.y, box.width, box.height) for box in annotation.boxes]
+    assert boxes == ([expected] if expected else [])
+    assert [each.kind for each in problems] == kinds
+
+
+def test_an_image_of_another_size_keeps_its_class_and_loses_its_boxes() -> None:
+    image = ImportedImage("a", (ImportedBox("cat", (1, 2, 3, 4)),), {"class": ("cat",)}, (64, 64))
+    annotation, problems = fitted(image, (32, 32), DEFAULT)
     assert (annotation.label, annotation.boxes) == ("cat", ())
-    assert [one.kind for one in problems] == ["image changed"]
+    assert [each.kind for each in problems] == ["image changed"]
