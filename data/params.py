@@ -1,4 +1,4 @@
-"""params.yaml as frozen, typed values; what is unknown, missing or out of range is refused by name.
+"""params.yaml as frozen, typed values; a parameter that is unknown, missing or out of range is an error.
 
 Defaults stand once, under `defaults`, as a YAML anchor that every recipe merges (`<<: *defaults`), so that a
 recipe says only what differs, and DVC still sees each recipe whole.
@@ -6,7 +6,8 @@ recipe says only what differs, and DVC still sees each recipe whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -16,18 +17,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from data.common.errors import UserError, nearest
-from data.common.files import check_merged
+from data.common.files import check_merged, readable
 
 PARAMS = Path("params.yaml")
 COMMENTS = "the comments in the file say what each parameter is."
 
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**32)]
-ROUNDING = 0.01  # shares are written with two digits
 MOST_RATE = 1e30  # far within float32
 Rate: TypeAlias = Annotated[float, Field(ge=0, le=MOST_RATE, allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-Whole: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+ShareOfRun: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+# In pixels. The network halves it twice; 8 leave fields of 2 x 2, and 64 take four times the work of 32.
+Side: TypeAlias = Annotated[int, Field(ge=8, le=64, multiple_of=4)]
+
+ROUNDING = 0.01  # shares are written with two digits
 
 
 class _Group(BaseModel):
@@ -41,6 +45,14 @@ class Annotate(_Group):
     images: Count = Field(description="how many images, at least 1")
     seed: Seed = Field(description="a whole number; another seed chooses other images")
 
+    @model_validator(mode="after")
+    def _full_path(self) -> Annotate:
+        """Refuse a `~`: the path is a dependency in dvc.yaml, where DVC takes it literally."""
+        if self.source.startswith("~"):
+            full = os.path.expanduser(self.source)  # noqa: PTH111  # of an unknown user, as it is
+            raise ValueError(f"source is {self.source}; ~ is not expanded here", f"write {full}.")
+        return self
+
 
 class Prepare(_Group):
     """Which images to train and test on."""
@@ -53,14 +65,10 @@ class Prepare(_Group):
         return {"sample": 5_000, "cifar10": 50_000}[self.source]
 
 
-# In pixels. The network halves it twice; 8 leave fields of 2 x 2, and 64 take four times the work of 32.
-Side: TypeAlias = Annotated[int, Field(ge=8, le=64, multiple_of=4)]
-
-
 class SmallImages(_Group):
     """A first part of the run on smaller images than the later ones."""
 
-    share: Whole = Field(gt=0, description="share of the run's epochs")
+    share: ShareOfRun = Field(gt=0, description="share of the run's epochs")
     size: Side = Field(description="the image's side in pixels")
 
 
@@ -84,8 +92,8 @@ class Train(_Group):
     start_lr: Rate = Field(description="learning rate at the beginning of the cycle")
     max_lr: Rate = Field(description="learning rate at the peak")
     final_lr: Rate = Field(description="learning rate at the end of the cycle")
-    rise: Whole = Field(description="share of the run from start_lr up to max_lr")
-    fall: Whole = Field(description="share of the run from max_lr down to final_lr")
+    rise: ShareOfRun = Field(description="share of the run from start_lr up to max_lr")
+    fall: ShareOfRun = Field(description="share of the run from max_lr down to final_lr")
     lr_changes: Literal["step", "epoch"] = Field(
         description="step, or epoch: by epoch and for new gradients alone, as in Keras"
     )
@@ -121,36 +129,30 @@ class Train(_Group):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Train:
-        cycle, small = self.rise + self.fall, sum(part.share for part in self.progressive)
-        problems = {
-            f"depth is {self.depth}; expected 9 n + 2, as 11, 20, 29, 38, 47, 56, 110": (self.depth - 2) % 9,
-            f"rise + fall is {cycle:g}; expected at most 1, the whole run": cycle > 1 + ROUNDING,
-            f"rise + fall is {cycle:g}; expected 1 where final_lr is 0: nothing is learned after the fall": (
-                not self.final_lr and cycle < 1 - ROUNDING
-            ),
-            f"the shares of progressive add up to {small:g}; expected at most 1, the whole run": (
-                small > 1 + ROUNDING
-            ),
-            f"progressive goes up to size {max(self.sizes)}; expected at most {self.size}, as size says": (
-                max(self.sizes) > self.size
-            ),
-            f"shift is {self.shift:g}, shift_by pixel; expected whole pixels, or subpixel": (
-                self.shift_by == "pixel" and self.shift % 1
-            ),
-            "watch_test is true and validation is not 0; expected one of them": (
-                self.watch_test and self.validation
-            ),
-            f"nesterov needs a momentum above 0, found {min(self.momentum, self.momentum_at_peak):g}": (
-                self.nesterov and not min(self.momentum, self.momentum_at_peak)
-            ),
-            f"max_lr is {self.max_lr:g}; expected at least start_lr and final_lr": (
-                self.max_lr < max(self.start_lr, self.final_lr) or not self.max_lr
-            ),
-        }
-        for problem, found in problems.items():
-            if found:
-                raise ValueError(problem)
+        for problem in self._problems():
+            raise ValueError(problem)
         return self
+
+    def _problems(self) -> Iterator[str]:
+        cycle, small = self.rise + self.fall, sum(part.share for part in self.progressive)
+        if (self.depth - 2) % 9:
+            yield f"depth is {self.depth}; expected 9 n + 2, as 11, 20, 29, 38, 47, 56, 110"
+        if cycle > 1 + ROUNDING:
+            yield f"rise + fall is {cycle:g}; expected at most 1, the whole run"
+        if not self.final_lr and cycle < 1 - ROUNDING:
+            yield f"rise + fall is {cycle:g}; expected 1 where final_lr is 0, as nothing is learned then"
+        if small > 1 + ROUNDING:
+            yield f"the shares of progressive add up to {small:g}; expected at most 1, the whole run"
+        if max(self.sizes) > self.size:
+            yield f"progressive goes up to size {max(self.sizes)}; expected at most {self.size}, as size says"
+        if self.shift_by == "pixel" and self.shift % 1:
+            yield f"shift is {self.shift:g}, shift_by pixel; expected whole pixels, or subpixel"
+        if self.watch_test and self.validation:
+            yield "watch_test is true and validation is not 0; expected one of them"
+        if self.nesterov and not (momentum := min(self.momentum, self.momentum_at_peak)):
+            yield f"nesterov needs a momentum above 0; found {momentum:g}"
+        if self.max_lr < max(self.start_lr, self.final_lr) or not self.max_lr:
+            yield f"max_lr is {self.max_lr:g}; expected above 0, and at least start_lr and final_lr"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -210,39 +212,31 @@ class Params(_Group):
 
         Raises `UserError` if there is no such recipe, or if it takes other images.
         """
-        if (recipe or self.recipe) not in self.recipes:
+        recipe = recipe or self.recipe
+        if recipe not in self.recipes:
             raise UserError(f"--recipe {recipe}: not one of the recipes", nearest(recipe, self.recipes))
-        found = self.recipes[recipe or self.recipe]
-        if found.prepare != self.chosen.prepare:
+        prepare = self.recipes[recipe].prepare
+        if prepare != self.chosen.prepare:
             raise UserError(
-                f"--recipe {recipe} takes the images of {found.prepare.source}; "
+                f"--recipe {recipe} takes the images of {prepare.source}; "
                 f"recipe {self.recipe} prepares those of {self.chosen.prepare.source}",
                 f'set "recipe: {recipe}" in {PARAMS}, then "dvc repro prepare".',
             )
-        return found.train
-
-
-GROUPS: dict[str, type[BaseModel]] = {
-    "annotate": Annotate,
-    "prepare": Prepare,
-    "train": Train,
-    "progressive": SmallImages,
-}
+        return self.recipes[recipe].train
 
 
 def load(path: Path = PARAMS) -> Params:
-    """Read and check params.yaml.
+    """Read and check params.yaml, every recipe in it.
 
-    Raises `UserError` for the first thing that is wrong, anywhere in the file: a typing mistake in a
-    recipe shows before that recipe is run.
+    Raises `UserError` for the first thing that is wrong.
     """
-    raw = _read(path)
-    if not isinstance(raw, dict):
+    values = _read(path)
+    if not isinstance(values, dict):
         raise UserError(f"{path}: holds no parameters", "take it back from git.")
     try:
-        params = Params.model_validate(raw)
+        params = Params.model_validate(values)
     except ValidationError as error:
-        raise _explain(path, raw, error) from None
+        raise _explained(path, error) from None
     if params.recipe not in params.recipes:
         raise UserError(
             f"{path}: recipe is {params.recipe!r}, which is not one of the recipes",
@@ -256,80 +250,77 @@ def changed(train: Train, settings: Iterable[str]) -> Train:
 
     Raises `UserError` for what params.yaml would be refused for.
     """
-    values = train.model_dump(mode="json")
-    given: set[str] = set()
+    values, given = train.model_dump(mode="json"), {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting}: no value", "write it as max_lr=1.0.")
         if name not in values:
-            raise UserError(f"--set {setting}: {name or 'nothing'} is not a parameter", nearest(name, values))
+            raise UserError(f"--set {setting}: {name!r} is not a parameter", nearest(name, values))
         if name in given:
             raise UserError(f"--set {setting}: {name} is set twice", "leave one of them out.")
-        given.add(name)
         try:
-            values[name] = YAML(typ="safe").load(value)
-        except (YAMLError, ValueError):  # the latter for a date that is none
+            given[name] = YAML(typ="safe").load(value)
+        except (YAMLError, ValueError):  # the latter for an impossible date
             raise UserError(f"--set {setting}: not readable as YAML", "quote it in the shell.") from None
-    recipe = {"prepare": {"source": "sample"}, "train": values}  # which source does not matter here
+    recipe = {"prepare": {"source": "sample"}, "train": values | given}  # any source: only train is checked
     try:
         return Recipe.model_validate(recipe).train
     except ValidationError as error:
-        raise _explain(Path("--set"), recipe, error) from None
+        raise _explained(Path("--set"), error) from None
 
 
 def _read(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
+        with readable(path, "run the command in the repository's top folder."):
+            text = path.read_text(encoding="utf-8")
         check_merged(path, text, "keep what is meant of both sides, without the marks.")
         return YAML(typ="safe").load(text)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file in {Path.cwd().name}/",
-            "run the command in the repository's top folder.",
-        ) from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})", "take it back from git.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 ({error})", "save it as UTF-8.") from None
-    except (YAMLError, ValueError) as error:  # the latter for a date that is none
+    except (YAMLError, ValueError) as error:  # the latter for another encoding, or an impossible date
         problem = " ".join(str(error).split())
-        raise UserError(f"{path}: not readable as YAML: {problem}", "mend it at the line named.") from None
+        raise UserError(f"{path}: not readable as YAML in UTF-8: {problem}", "mend it there.") from None
 
 
-def _explain(path: Path, raw: Any, error: ValidationError) -> UserError:
-    """Say the first of the problems in the words of the file; an unknown name goes first.
+def _explained(path: Path, error: ValidationError) -> UserError:
+    """Return the first problem in the words of the file; an unknown name goes first.
 
     A misspelt name is both unknown and, under its right name, missing: the former is what the user did.
     """
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    problem = problems[0]
-    place = problem["loc"]
-    if "train" in place[:-2] and place[-2] in Train.model_fields and isinstance(place[-1], str):
-        place = place[:-1]  # of a parameter that may be one of two types, which of them was tried
-    name = ".".join(str(part) for part in place)
-    group = _group(place)
-    if problem["type"] == "extra_forbidden":
-        return UserError(f"{path}: {name} is not a parameter", nearest(str(place[-1]), group.model_fields))
-    if problem["type"] == "value_error":
-        dot = "." if name else ""
-        said = f"{path}: {name}{dot}{problem['ctx']['error']}"
-        return UserError(said, COMMENTS)
-    field = group.model_fields.get(str(place[-1])) if place else None
-    description = field and field.description
-    hint = f"it means: {description}." if description else COMMENTS
-    if problem["type"] == "missing":
-        return UserError(f"{path}: {name} is missing", f"add it: {description}." if description else COMMENTS)
-    if place != problem["loc"]:
-        return UserError(f"{path}: {name} is {problem['input']!r}; expected {description}", COMMENTS)
-    if problem["type"] == "model_type":
-        return UserError(f"{path}: {name} is {problem['input']!r}; expected a group of parameters", COMMENTS)
+    problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    kind, place, value = problem["type"], problem["loc"], problem["input"]
+    if one_of_two_types := place[-2:-1] == ("devices",):
+        place = place[:-1]  # without the type that was tried
+    name, fields = ".".join(map(str, place)), _group(place).model_fields
+    field = fields.get(str(place[-1])) if place else None
+    meaning = field and field.description
+    if kind == "extra_forbidden":
+        return UserError(f"{path}: {name} is not a parameter", nearest(str(place[-1]), fields))
+    if kind == "value_error":  # of a check of this module, which names the parameter
+        what, *hint = problem["ctx"]["error"].args
+        return UserError(f"{path}: {'.'.join((*map(str, place), what))}", *(hint or [COMMENTS]))
+    if kind == "missing":
+        return UserError(f"{path}: {name} is missing", f"add it: {meaning}." if meaning else COMMENTS)
     rule = problem["msg"].removeprefix("Input should ").removeprefix("be ").replace("valid tuple", "list")
-    return UserError(f"{path}: {name} is {problem['input']!r}; expected {rule}", hint)
+    if kind == "model_type":
+        rule = "a group of parameters"
+    if one_of_two_types:
+        rule = str(meaning)
+    hint = f"it means: {meaning}." if meaning else COMMENTS
+    return UserError(f"{path}: {name} is {value!r}; expected {rule}", hint)
 
 
 def _group(place: tuple[int | str, ...]) -> type[BaseModel]:
     """Return the group of parameters that the last part of a path belongs to."""
-    named = [GROUPS[part] for part in place[:-1] if isinstance(part, str) and part in GROUPS]
-    outer = Recipe if len(place) > 2 else Params
-    return named[-1] if named else outer
+    match place:
+        case (*_, "progressive", int(), _):
+            return SmallImages
+        case ("annotate", _):
+            return Annotate
+        case ("defaults" | "train", _) | ("recipes", _, "train", _):
+            return Train
+        case ("recipes", _, "prepare", _):
+            return Prepare
+        case ("recipes", _, _):
+            return Recipe
+        case _:
+            return Params
