@@ -1,11 +1,11 @@
-"""Judge every label and write them in each format that the next step may ask for.
+"""Check every label, and write the labels in each format that a next step may need.
 
     python -m annotate labels
 
-Reads annotate/project/export.json, tasks.json, images/ and label_config.xml, and data/sample/index.csv for CIFAR-10's
-own classes, if it is there. Writes annotate/out/labels/ (labels.csv, boxes.csv, problems.csv, coco.json, yolo/,
-voc/, contact_sheet.png) and annotate/metrics.json. The same files give the same bytes; no label is lost without a
-line in problems.csv.
+Reads annotate/project/ (export.json, tasks.json, label_config.xml), annotate/out/images/, and
+data/sample/index.csv for CIFAR-10's own classes, if it is there. Writes annotate/out/labels/ (labels.csv,
+boxes.csv, problems.csv, coco.json, yolo/, voc/, contact_sheet.png) and annotate/metrics.json. The same files
+give the same bytes, and problems.csv names every label that is left out.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from annotate.formats.coco import to_coco
-from annotate.formats.voc import write_voc
-from annotate.formats.yolo import write_yolo
+from annotate.formats import coco, voc, yolo
 from annotate.labelling import contact_sheet, tables
-from annotate.labelling.consensus import LabelledImage, judge
+from annotate.labelling.consensus import LabelledImage, labelled_images
 from annotate.labelling.export_file import read_export
 from annotate.labelling.metrics import measure
 from annotate.labelling.records import Problem
@@ -30,7 +28,7 @@ from data.datasets.dataset import image_name
 
 
 def cifar10_classes(folder: Path = sample.FOLDER) -> dict[str, str]:
-    """Return CIFAR-10's class of every image of the sample's test part, by our name for the image."""
+    """Return CIFAR-10's class of every test image of the sample, by the image's name."""
     if not folder.exists():
         return {}
     index = sample.read_index("test", folder)
@@ -38,37 +36,37 @@ def cifar10_classes(folder: Path = sample.FOLDER) -> dict[str, str]:
 
 
 def write(folder: Path, images: Sequence[LabelledImage], problems: Sequence[Problem], scheme: Scheme) -> None:
-    """Write all tables, formats and the sheet into a new folder, all of them or none."""
+    """Write the tables, the formats and the contact sheet into a new folder, all of them or none."""
     with atomic(folder) as part:
         part.mkdir()
         write_csv(part / "labels.csv", tables.labels_table(images, scheme))
         write_csv(part / "boxes.csv", tables.boxes_table(images, scheme))
         write_csv(part / "problems.csv", tables.problems_table(problems))
-        write_json(part / "coco.json", to_coco(images, scheme.box_labels))
-        write_yolo(part / "yolo", images, scheme.box_labels)
-        write_voc(part / "voc", images)
-        contact_sheet.draw(images, scheme.box_labels).save(part / "sheet.png")
+        coco.write(part / "coco.json", images, scheme.box_labels)
+        yolo.write(part / "yolo", images, scheme.box_labels)
+        voc.write(part / "voc", images)
+        contact_sheet.draw(images, scheme.box_labels).save(part / contact_sheet.NAME)
 
 
 def summary(metrics: dict[str, Any]) -> str:
-    """Return the metrics in two or three lines, with what to do next where something is left."""
+    """Return the metrics in two or three lines."""
     lines = [
         f"{metrics['labelled']} of {metrics['images']} images labelled, {metrics['skipped']} skipped, "
         f"{metrics['boxes']} boxes"
     ]
     if "accuracy" in metrics:
         kappa = f", Cohen's kappa {metrics['kappa']:.3f}" if "kappa" in metrics else ""
-        right = f"{100 * metrics['accuracy']:.1f} % of {metrics['compared']}"
-        lines.append(f"as CIFAR-10's own classes: {right}{kappa}")
+        share = f"{100 * metrics['accuracy']:.1f} % of {metrics['compared']}"
+        lines.append(f"agreement with CIFAR-10's classes: {share}{kappa}")
     problems = ", ".join(f"{count} {kind}" for kind, count in metrics["problems"].items())
-    lines.append(f"problems: {problems or 'none'}" + (f" ({LABELS}/problems.csv)" if problems else ""))
+    lines.append(f"problems: {problems} ({LABELS}/problems.csv)" if problems else "problems: none")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Judge the labels: annotate/out/labels/ and annotate/metrics.json."""
+    """Check the labels: annotate/out/labels/ and annotate/metrics.json."""
     scheme = read_scheme()
-    images, problems = judge(read_tasks(), read_export(), scheme, cifar10_classes())
+    images, problems = labelled_images(read_tasks(), read_export(), scheme, cifar10_classes())
     metrics = measure(images, problems)
     write(LABELS, images, problems, scheme)
     write_json(METRICS, metrics)

@@ -2,14 +2,15 @@
 
     python -m annotate sample
 
-Reads params.yaml (`annotate`), annotate/project/next.json and the embedded sample's test images, or a folder of
-the user's images. Writes annotate/out/images/ and annotate/project/tasks.json. No name tells a class, and the choice
-is not balanced by class, so that nobody can label the last images by counting the first.
+Reads params.yaml (`annotate`), annotate/project/next.json and the embedded sample's test images, or a folder
+of the user's images. Writes annotate/out/images/ and annotate/project/tasks.json. No name contains a class,
+and the choice is not balanced by class, so that nobody can label the last images by counting the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,55 +25,70 @@ from data.common.progress import track
 from data.datasets import sample
 from data.datasets.dataset import image_name
 
+Images = Mapping[str, Callable[[], Image.Image]]  # name to a function that decodes the image
+
+
+def from_sample() -> Images:
+    """Return the sample's test images; `test-00042` is the image of official index 42."""
+    dataset = sample.read("test")
+    pairs = zip(dataset.indices, dataset.images, strict=True)
+    return {image_name(index): partial(Image.fromarray, pixels) for index, pixels in pairs}
+
+
+def from_folder(source: Path) -> Images:
+    """Return the user's images."""
+    return {name: partial(folder.read, path) for name, path in folder.find(source).items()}
+
 
 def choose(size: int, count: int, seed: int) -> list[int]:
     """Return `count` different positions below `size`, ascending; the same seed gives the same ones."""
     return sorted(int(row) for row in np.random.default_rng(seed).choice(size, count, replace=False))
 
 
-def from_sample(count: int, seed: int, more: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
-    """Yield name and image of a random choice from the sample's test part, and of `more` of them, by name.
+def draw(images: Images, wanted: params.Annotate, chosen: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
+    """Yield name and image of a random choice, and of those in next.json, sorted by name.
 
-    `test-00042` is the image of official index 42.
+    In place of a damaged image another is drawn. Raises `UserError` if too few images can be read, or one in
+    next.json is missing.
     """
-    dataset = sample.read("test")
-    if count > len(dataset):
+    missing = [name for name in chosen if name not in images]
+    if missing:
         raise UserError(
-            f"annotate.images is {count}; the embedded sample has {len(dataset)} test images",
-            f"set it to {len(dataset)} or less in params.yaml.",
+            f"{CHOSEN}: {missing[0]} is not among the images of {wanted.source}",
+            "restore the image, or remove its name there.",
         )
-    names = [image_name(index) for index in dataset.indices]
-    drawn = {names[row] for row in choose(len(names), count, seed)}
-    for name in sorted(drawn.union(more)):
-        if name not in names:
-            raise UserError(
-                f"{CHOSEN}: {name} is not among the sample's test images", "take the name out of the file."
-            )
-        yield name, Image.fromarray(dataset.images[names.index(name)])
+    check_enough(len(images), wanted)
+    names = list(images)
+    drawn = {names[row] for row in choose(len(names), wanted.images, wanted.seed)}.union(chosen)
+    spare = [name for name in names if name not in drawn]
+    np.random.default_rng(wanted.seed).shuffle(spare)
+    damaged: list[str] = []
+    for tried, name in enumerate([*sorted(drawn), *spare]):
+        if tried == len(drawn) + len(damaged):
+            break
+        try:
+            yield name, images[name]()
+        except UserError as error:
+            damaged.append(error.what)
+    folder.report_skipped(damaged)
+    check_enough(len(images) - len(damaged), wanted)
 
 
-def from_folder(
-    source: Path, count: int, seed: int, more: Sequence[str] = ()
-) -> Iterator[tuple[str, Image.Image]]:
-    """Yield name and image of a random choice from the user's images, and of `more` of them, by name."""
-    found = folder.find(source, count)
-    names = list(found)
-    drawn = {names[row] for row in choose(len(names), count, seed)}
-    for name in sorted(drawn.union(more)):
-        if name not in found:
-            raise UserError(
-                f"{CHOSEN}: {name} is not among the images of {source}",
-                "bring the image back, or take the name out of the file.",
-            )
-        yield name, folder.read(found[name])
+def check_enough(count: int, wanted: params.Annotate) -> None:
+    """Raise `UserError` if there are fewer readable images than are to be labelled."""
+    if count < wanted.images:
+        raise UserError(
+            f"{wanted.source} has {count} different readable images; annotate.images is {wanted.images}",
+            f"add images, or set annotate.images in params.yaml to {count} or less.",
+        )
 
 
-def save(chosen: Iterator[tuple[str, Image.Image]], count: int, level: int) -> list[Task]:
+def save(images: Iterator[tuple[str, Image.Image]], count: int, level: int) -> list[Task]:
     """Write each image as PNG, all of them or none, and return the tasks."""
     tasks = []
     with atomic(IMAGES) as part:
         part.mkdir()
-        for name, image in track(chosen, "writing images", count, "images"):
+        for name, image in track(images, "writing images", count, "images"):
             file = f"{name}.png"
             image.save(part / file, compress_level=level)
             tasks.append(Task(name, (IMAGES / file).as_posix(), digest(part / file, "sha256")))
@@ -81,14 +97,12 @@ def save(chosen: Iterator[tuple[str, Image.Image]], count: int, level: int) -> l
 
 def main() -> None:
     """Choose the images to label: annotate/out/images/ and annotate/project/tasks.json."""
-    wanted, more = params.load().annotate, read_chosen()
-    if Path(wanted.source) == sample.FOLDER:
-        # Uncompressed: the bytes, and with them the checksums in git, depend on no release of zlib.
-        chosen = from_sample(wanted.images, wanted.seed, more)
-        tasks = save(chosen, wanted.images + len(more), level=0)
-    else:
-        # Photographs would take gigabytes that way; 6 is zlib's own default.
-        chosen = from_folder(Path(wanted.source), wanted.images, wanted.seed, more)
-        tasks = save(chosen, wanted.images + len(more), level=6)
+    wanted, chosen = params.load().annotate, read_chosen()
+    embedded = Path(wanted.source) == sample.FOLDER
+    images = from_sample() if embedded else from_folder(Path(wanted.source))
+    # Uncompressed, so that the checksums in git do not depend on the release of zlib; but photographs would
+    # take gigabytes that way, and get zlib's own default.
+    level = 0 if embedded else 6
+    tasks = save(draw(images, wanted, chosen), wanted.images + len(chosen), level)
     write_tasks(TASKS, tasks)
     print(f"{len(tasks)} images to label from {wanted.source}: {TASKS}, {IMAGES}/")

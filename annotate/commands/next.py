@@ -1,15 +1,15 @@
-"""Choose which images to label next, by what the current model makes of them, and bring them to the server.
+"""Choose which images to label next by the model's predictions, and bring them to the server.
 
     python -m annotate next --count 50 --by uncertainty | diversity | disagreement
 
 `uncertainty` and `diversity` choose further images, of the embedded sample's test part or of the user's
-folder: annotate/project/next.json, which lives in git, records them, the stage `sample` adds them to the tasks, and
-they are pushed. `disagreement` lists labelled images whose label the model doubts most, and makes a tab on
-the server with only these, where each label can be looked at again and changed. Without a server, or with
---no-push, nothing is sent.
+folder: annotate/project/next.json, which lives in git, records them, the stage `sample` adds them to the
+tasks, and they are pushed. `disagreement` lists labelled images whose label the model doubts most, and makes
+a tab on the server with only these, where each label can be changed. Without a server, or with --no-push,
+nothing is sent.
 
-Reads train/out/report/probabilities.csv, or a file of the same shape (`annotate.commands.probabilities`), params.yaml,
-annotate/project/tasks.json and annotate/out/labels/labels.csv.
+Reads train/out/model.safetensors, or another model's probabilities (`annotate.commands.probabilities`),
+params.yaml, annotate/project/tasks.json and annotate/out/labels/labels.csv.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ import pandas as pd
 import typer
 
 from annotate import sample
-from annotate.commands import push
-from annotate.commands.probabilities import PROBABILITIES, by_name, read_probabilities
+from annotate.commands import probabilities, push
 from annotate.commands.selection import Doubt, diverse, doubted, uncertain
 from annotate.label_studio import project, tabs
 from annotate.label_studio.client import Client
@@ -33,7 +32,7 @@ from annotate.labelling import folder
 from annotate.labelling.tasks import CHOSEN, EXPORT, LABELS, read_chosen, read_tasks
 from data import params
 from data.common.errors import UserError, some
-from data.common.files import NAMES, write_json
+from data.common.files import NAMES, readable, write_json
 from data.datasets import sample as embedded
 from data.datasets.dataset import image_name
 
@@ -55,44 +54,47 @@ def agreed(path: Path = LABELS / "labels.csv") -> dict[str, str]:
     Raises `UserError` if there is none yet.
     """
     hint = 'label some, then "dvc repro -fs export" and "dvc repro".'
-    if not path.exists():
-        raise UserError(f"{path}: no such file", hint)
     try:
-        labels = pd.read_csv(path, dtype=str, **NAMES)[["image", "agreed"]].dropna(subset="agreed")
-    except (OSError, ValueError, KeyError) as error:
+        with readable(path, hint):
+            labels = pd.read_csv(path, dtype=str, **NAMES)[["image", "agreed"]].dropna(subset="agreed")
+    except (ValueError, KeyError) as error:
         raise UserError(f"{path}: not a table of labels ({error})", 'type "dvc repro labels".') from None
     if labels.empty:
         raise UserError(f"{path}: no image is labelled yet", hint)
     return dict(zip(labels["image"], labels["agreed"], strict=True))
 
 
-def candidates(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the probabilities, read from `path`, of the images that are no task yet."""
+def candidates(path: Path | None) -> pd.DataFrame:
+    """Return the probabilities, our model's or those in a file, of the images that are no task yet."""
     source = Path(params.load().annotate.source)
-    if source == embedded.FOLDER:
-        ours = {image_name(index) for index in embedded.read_index("test")["index"]}
-        strangers = [name for name in table.index if name not in ours]
-    else:
-        found = folder.find(source)
-        ours = set(found)
-        table, strangers = by_name(table, found, source)
-    free = ours - {task.image_id for task in read_tasks()} - set(read_chosen())
-    left = table[table.index.isin(free)]
-    if path != PROBABILITIES and strangers:
-        print(f"{path}: {len(strangers)} rows are of no image in {source}: {some(strangers)}")
-    unseen = sorted(free - set(left.index))
-    if unseen:
-        print(f"{len(unseen)} images of {source} are not in {path}, so not chosen from: {some(unseen)}")
-    return left
+    files = {} if source == embedded.FOLDER else folder.find(source)
+    names = set(files or (image_name(index) for index in embedded.read_index("test")["index"]))
+    free = names - {task.image_id for task in read_tasks()} - set(read_chosen())
+    if path is None:
+        return (
+            probabilities.of_files({name: files[name] for name in files if name in free})
+            if files
+            else (probabilities.of_sample(free))
+        )
+    table = probabilities.read(path)
+    unknown = [name for name in table.index if name not in names]
+    if files:
+        table, unknown = probabilities.by_name(table, files, source)
+    table = table[table.index.isin(free)]
+    if unknown:
+        print(f"{path}: {len(unknown)} rows are of no image in {source}: {some(unknown)}")
+    if missing := sorted(free - set(table.index)):
+        print(f"{len(missing)} images of {source} are not in {path}, so not chosen from: {some(missing)}")
+    return table
 
 
-def choose(by: str, count: int, path: Path = PROBABILITIES) -> list[str]:
+def choose(by: str, count: int, path: Path | None = None) -> list[str]:
     """Choose further images by "uncertainty" or "diversity", record them, and return their names."""
-    table = candidates(read_probabilities(path), path)
+    table = candidates(path)
     if count > len(table):
         raise UserError(
             f"--count is {count}; {len(table)} images are left to choose from",
-            "ask for fewer, or give what a model says of more with --probabilities FILE.",
+            "ask for fewer, or add images to the folder." if len(table) else "add images to the folder.",
         )
     seed = params.load().annotate.seed
     names = uncertain(table, count) if by == "uncertainty" else diverse(table, count, seed)
@@ -100,60 +102,64 @@ def choose(by: str, count: int, path: Path = PROBABILITIES) -> list[str]:
     return sorted(names)
 
 
-def doubts(count: int, path: Path = PROBABILITIES) -> list[Doubt]:
+def doubts(count: int, path: Path | None = None) -> list[Doubt]:
     """Return the labelled images whose label the model doubts most.
 
-    Raises `UserError` for images that the model was trained on: it would only repeat what it was told.
+    Raises `UserError` for images that the model was trained on, whose labels it would only repeat.
     """
-    table, labels = read_probabilities(path), agreed()
-    source = Path(params.load().annotate.source)
-    if source != embedded.FOLDER and path != PROBABILITIES:
-        table, _ = by_name(table, folder.find(source), source)
-    trained = sorted(name for name in labels if name.startswith("train-"))
-    unseen = sorted(name for name in labels if name not in table.index)
-    if trained or unseen:
-        what = "was trained on" if trained else "has not looked at"
+    labels = agreed()
+    if trained := sorted(name for name in labels if name.startswith("train-")):
         raise UserError(
-            f"{path}: the model {what} {some(trained or unseen)}",
-            "doubts count only on images of the test part, after dvc repro.",
+            f"the model was trained on {some(trained)}", "only labels of other images can be doubted."
         )
-    return doubted(table, _known(labels, list(table.columns)), count)
+    if path is None:
+        files = {task.image_id: Path(task.image) for task in read_tasks() if task.image_id in labels}
+        table = probabilities.of_files(files)
+    else:
+        table, source = probabilities.read(path), Path(params.load().annotate.source)
+        if source != embedded.FOLDER:
+            table, _ = probabilities.by_name(table, folder.find(source), source)
+    if missing := sorted(name for name in labels if name not in table.index):
+        raise UserError(
+            f"{path or LABELS}: no probabilities of {some(missing)}",
+            "add rows for them." if path else 'bring labels and images together with "dvc repro".',
+        )
+    return doubted(table, _of_classes(labels, list(table.columns)), count)
 
 
-def _known(labels: Mapping[str, str], classes: list[str]) -> dict[str, str]:
-    """Return the labels that the model has a class for; says how many it has none for."""
-    known = {name: label for name, label in labels.items() if label in classes}
-    if len(known) < len(labels):
-        others = sorted({label for label in labels.values() if label not in classes})
-        print(
-            f"{len(labels) - len(known)} labels left out, of classes that the model has not: {some(others)}"
-        )
-    return known
+def _of_classes(labels: Mapping[str, str], classes: Sequence[str]) -> dict[str, str]:
+    """Return the labels of these classes; prints how many are of others, and which."""
+    others = {label for label in labels.values() if label not in classes}
+    if others:
+        count = sum(label in others for label in labels.values())
+        print(f"{count} labels left out, of classes that the model does not have: {some(sorted(others))}")
+    return {name: label for name, label in labels.items() if label not in others}
 
 
 def next_images(
     count: Annotated[int, typer.Option(min=1, help="how many images")] = 50,
     by: Annotated[By, typer.Option(help="what to choose them by")] = By.uncertainty,
-    probabilities: Annotated[
-        Path, typer.Option(help="what a model says: a CSV with image and a column for each class")
-    ] = PROBABILITIES,
+    file: Annotated[
+        Path | None,
+        typer.Option("--probabilities", help="another model's: a CSV with image and a column for each class"),
+    ] = None,
     push_: Annotated[
         bool, typer.Option("--push/--no-push", help="Bring them to Label Studio, if there is one.")
     ] = True,
 ) -> None:
-    """Choose which images to label next, by what a model says."""
+    """Choose which images to label next, by the model's predictions."""
     server = configured() if push_ else None
     if by is By.disagreement:
-        _again(doubts(count, probabilities), server, push_)
+        _show_doubts(doubts(count, file), server, push_)
     else:
-        _further(by, count, probabilities, server)
+        _add_images(by, count, file, server)
 
 
-def _further(by: By, count: int, path: Path, server: Server | None) -> None:
-    """Choose and record further images, and push them; a server that cannot be reached stops it before."""
+def _add_images(by: By, count: int, path: Path | None, server: Server | None) -> None:
+    """Choose and record further images, and push them; a server that cannot be reached ends it before."""
     if server:
-        with Client(server) as api:
-            project.find(api)
+        with Client(server) as client:
+            project.find(client)
     names = choose(by.value, count, path)
     print(f"{CHOSEN}: {len(names)} images more, from {names[0]} to {names[-1]}")
     if server is None:
@@ -161,43 +167,47 @@ def _further(by: By, count: int, path: Path, server: Server | None) -> None:
         return
     sample.main()
     push.push()
-    print(f"keep the choice: commit {CHOSEN}; the next dvc repro takes it up")
+    print(f"keep the choice: commit {CHOSEN}; the next dvc repro includes it")
 
 
-def _again(found: list[Doubt], server: Server | None, wanted: bool) -> None:
-    """List the doubts and, on a server, bring the images before the annotators, each with its label.
+def _show_doubts(doubts: Sequence[Doubt], server: Server | None, push_: bool) -> None:
+    """List the doubts and, on a server, show their images in a tab, each with its label.
 
-    `wanted` says that without a server there is none, rather than that it is not to be asked.
+    Without a server, `push_` says that none is configured, not that it was left out.
     """
     if server is None:
-        _list(found)
-        print(f"{len(found)} labels to look at again")
-        print(f"next: {START if wanted else ''}the same command{'' if wanted else ' without --no-push'}")
+        _list(doubts)
+        print(f"{len(doubts)} labels to look at again")
+        print(f"next: {START}the same command" if push_ else "next: the same command without --no-push")
         return
-    with Client(server) as api:
+    with Client(server) as client:
         try:
-            ours = project.existing(api)
-            there = project.pushed(api, ours).tasks
+            ours = project.existing(client)
+            tasks = project.pushed(client, ours).tasks
         except UserError:
-            _list(found)  # for that no server is needed
+            _list(doubts)  # needs no server
             raise
-        names = [doubt.image for doubt in found if doubt.image in there]
-        absent = [doubt.image for doubt in found if doubt.image not in there]
-        _list(found, {name: project.link(api, ours, there[name].number) for name in names})
-        if absent:
+        names = [doubt.image for doubt in doubts if doubt.image in tasks]
+        _list(doubts, {name: project.link(client, ours, tasks[name].number) for name in names})
+        if absent := [doubt.image for doubt in doubts if doubt.image not in tasks]:
             print(f"{len(absent)} of them are not on the server (python -m annotate push): {some(absent)}")
         if not names:
             return
-        address = tabs.show(api, ours, TAB, names)
-    print(f"{len(names)} labels to look at again, each as it was given: {address}")
-    print('open one, change what is wrong, and press Update; then "dvc repro -fs export" and "dvc repro"')
+        address = tabs.show(client, ours, TAB, names)
+    print(f"{len(names)} labels to look at again: {address}")
+    print(
+        'open each, change its label if it is wrong, press Update; then "dvc repro -fs export" and "dvc repro"'
+    )
 
 
-def _list(found: Sequence[Doubt], links: Mapping[str, str] | None = None) -> None:
+def _list(doubts: Sequence[Doubt], links: Mapping[str, str] | None = None) -> None:
     """Print a line for each doubt, with the address of its image if there is one."""
-    if found:
-        print("the most doubted labels, and what the model gives each and the likeliest other class:")
-    for doubt in found:
-        said = f"{doubt.label} {doubt.given:.0%}, {doubt.rival} {doubt.other:.0%}"
-        parts = [doubt.image, f"labelled {said}", (links or {}).get(doubt.image, "")]
+    if doubts:
+        print("the most doubted labels, with the model's probabilities of label and likeliest other class:")
+    for doubt in doubts:
+        label, rival = (
+            f"{doubt.label} {doubt.label_probability:.0%}",
+            f"{doubt.rival} {doubt.rival_probability:.0%}",
+        )
+        parts = [doubt.image, f"labelled {label}, {rival}", (links or {}).get(doubt.image, "")]
         print("  ".join(part for part in parts if part))

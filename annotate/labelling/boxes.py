@@ -1,18 +1,19 @@
-"""From Label Studio's rectangles, in per cent of the shown image, to boxes in pixels within it."""
+"""Rectangles as they were drawn, and as labelled boxes in pixels within their image."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple, TypeGuard
 
 from annotate.labelling.records import Bounds, Box
-from data.images.boxes import corners
+from data.images.boxes import clipped, corners
 
 Size = tuple[int, int]  # width and height in pixels
 
-DIGITS = 2  # a hundredth of a pixel: finer than any hand draws, coarser than the noise of the arithmetic
-FARTHEST = 1e6  # per cent: beyond, a number is an accident, and its square may be infinite
+DIGITS = 2  # a hundredth of a pixel: finer than any hand draws, coarser than rounding errors
+MAX_PERCENT = 1e6  # beyond, products may be infinite
 
 
 class Drawn(NamedTuple):
@@ -26,93 +27,85 @@ class Drawn(NamedTuple):
 
 
 class UnfitError(Exception):
-    """A box that cannot be used: the kind of problem, and the details."""
+    """A box that cannot be used: the kind of problem (of `KINDS`), and the details."""
 
     def __init__(self, kind: str, what: str) -> None:
-        """Take one of `KINDS` and the details."""
+        """Take the kind and the details."""
         super().__init__(what)
-        self.kind = kind
-        self.what = what
+        self.kind, self.what = kind, what
 
 
 def finite(value: Any) -> TypeGuard[float]:
-    """Return whether a value is a number that a float can be: JSON also has integers of 400 digits."""
+    """Return whether a value is a finite number; JSON also has integers too large for a float."""
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:
         return False
 
 
-def number(value: Mapping[str, Any], name: str, default: float | None = None) -> float:
-    """Return a coordinate; raises `UnfitError` if it is none."""
-    found = value.get(name, default)
-    if not finite(found):
-        raise UnfitError("not a number", f"{name} is {found!r:.40}")
-    if abs(found) > FARTHEST:
-        raise UnfitError("outside", f"{name} is {found:g} %; left out")
-    return float(found)
-
-
 def measure(value: Mapping[str, Any], size: Size) -> Drawn:
-    """Return a rectangle in pixels from x, y, width, height in per cent and rotation in degrees.
+    """Return a rectangle in pixels from Label Studio's per cent of the image's width and height.
 
-    Raises `UnfitError` for numbers that are none, and for no area.
+    Raises `UnfitError` for a coordinate that is not a number, or far too large.
     """
-    x, width = (round(number(value, name) * size[0] / 100, DIGITS) for name in ("x", "width"))
-    y, height = (round(number(value, name) * size[1] / 100, DIGITS) for name in ("y", "height"))
-    if width <= 0 or height <= 0:
-        raise UnfitError("no size", f"{width:g} x {height:g} px; left out")
-    return Drawn(x, y, width, height, round(number(value, "rotation", 0.0) % 360, DIGITS) % 360)
+    x, width = (_number(value, name) * size[0] / 100 for name in ("x", "width"))
+    y, height = (_number(value, name) * size[1] / 100 for name in ("y", "height"))
+    return Drawn(x, y, width, height, _number(value, "rotation", 0.0))
+
+
+def _number(value: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    number = value.get(name, default)
+    if not finite(number) or abs(number) > MAX_PERCENT:
+        raise UnfitError("not a number", f"{name} is {number!r:.40}")
+    return float(number)
 
 
 def place(region: str, label: str, drawn: Drawn, size: Size, attributes: Mapping[str, str]) -> Box:
-    """Return a box in an image of that size; an upright one is cut off at the edges.
+    """Return a box in an image of that size, to a hundredth of a pixel; an upright one is cut off there.
 
-    Raises `UnfitError` for a box that lies wholly outside.
+    `drawn` holds finite numbers. Raises `UnfitError` for a box without area or wholly outside the image.
     """
-    bounds = _within(corners(*drawn), size)
+    drawn = _rounded(drawn)
+    if drawn.width <= 0 or drawn.height <= 0:
+        raise UnfitError("no size", f"{drawn.width:g} x {drawn.height:g} px; left out")
+    outline = tuple((round(x, DIGITS), round(y, DIGITS)) for x, y in corners(*drawn))
+    visible = clipped(outline, size)
+    if visible is None:
+        raise UnfitError("outside", "wholly outside the image; left out")
+    bounds = Bounds(*visible)
     if not drawn.rotation:
         drawn = Drawn(bounds.left, bounds.top, bounds.width, bounds.height, 0.0)
     return Box(region, label, *drawn, bounds=bounds, attributes=attributes)
 
 
-def _within(outline: tuple[tuple[float, float], ...], size: Size) -> Bounds:
-    """Return the upright box around the corners, within the image."""
-    across, down = zip(*outline, strict=True)
-    left, right = (min(max(round(one, DIGITS), 0.0), float(size[0])) for one in (min(across), max(across)))
-    top, bottom = (min(max(round(one, DIGITS), 0.0), float(size[1])) for one in (min(down), max(down)))
-    if left >= right or top >= bottom:
-        raise UnfitError("outside", "wholly outside the image; left out")
-    return Bounds(left, top, right, bottom)
+def _rounded(drawn: Drawn) -> Drawn:
+    x, y, width, height = (round(side, DIGITS) for side in drawn[:4])
+    return Drawn(x, y, width, height, round(drawn.rotation % 360, DIGITS) % 360)
 
 
 def cut_off(drawn: Drawn, size: Size) -> str | None:
-    """Say how far a rectangle reaches over each edge of the image; None if it lies within."""
-    across, down = zip(*corners(*drawn), strict=True)
-    over = {
+    """Return how far a rectangle reaches over each edge of the image, as text; None if it lies within."""
+    across, down = zip(*corners(*_rounded(drawn)), strict=True)
+    beyond = {
         "left": -min(across),
         "right": max(across) - size[0],
         "top": -min(down),
         "bottom": max(down) - size[1],
     }
-    # Half of the last digit kept: less than that is the arithmetic's, not the annotator's.
-    parts = [f"{edge} by {much:.2f} px" for edge, much in over.items() if much >= 0.5 * 10**-DIGITS]
+    # Less than half of the last digit is a rounding error.
+    parts = [f"{edge} by {excess:.2f} px" for edge, excess in beyond.items() if excess >= 0.5 * 10**-DIGITS]
     return ", ".join(parts) or None
 
 
-def near_duplicates(boxes: tuple[Box, ...], least: float) -> list[tuple[Box, Box]]:
-    """Return the pairs of boxes whose intersection over union is at least `least`.
+def iou(one: Bounds, other: Bounds) -> float:
+    """Return the intersection over union of two boxes, 0 to 1."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    common = max(width, 0.0) * max(height, 0.0)
+    areas = ((box.right - box.left) * (box.bottom - box.top) for box in (one, other))
+    return common / (sum(areas) - common)
 
-    Sorted by their left edges, only near neighbours have to be compared: a box that begins further right
-    than (1 - least) of the other's width cannot share enough with it.
-    """
-    found = []
-    inorder = sorted(boxes, key=lambda box: box.bounds.left)
-    for place, one in enumerate(inorder):
-        farthest = one.bounds.left + (1 - least) * (one.bounds.right - one.bounds.left)
-        for other in inorder[place + 1 :]:
-            if other.bounds.left > farthest:
-                break
-            if one.bounds.overlap(other.bounds) >= least:
-                found.append((one, other))
-    return found
+
+def near_duplicates(boxes: Sequence[Box], least: float) -> list[tuple[Box, Box]]:
+    """Return the pairs of boxes whose intersection over union is at least `least`."""
+    return [pair for pair in combinations(boxes, 2) if iou(pair[0].bounds, pair[1].bounds) >= least]

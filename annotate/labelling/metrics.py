@@ -1,4 +1,4 @@
-"""What the labels are worth, in numbers: annotate/metrics.json."""
+"""How many labels there are and how well they agree: annotate/metrics.json."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from annotate.labelling.consensus import LabelledImage
 from annotate.labelling.records import Problem
+from data.agreement import kappa
 
 DIGITS = 4
 
@@ -16,70 +17,65 @@ DIGITS = 4
 def measure(images: Sequence[LabelledImage], problems: Sequence[Problem]) -> dict[str, Any]:
     """Return counts and, where there are labels to compare, how well they agree.
 
-    `accuracy` and `kappa` (Cohen 1960) compare the agreed class with CIFAR-10's on the `compared` images;
-    `agreement` is Krippendorff's alpha of the classes that annotators gave, from 1 (all agree) over 0 (as by
-    chance) down to -1. What has no value is left out.
+    `accuracy` and `kappa` compare the agreed class with CIFAR-10's on the `compared` images; `agreement` is
+    Krippendorff's alpha of the classes that annotators gave. What has no value is left out.
     """
-    annotations = [one for image in images for one in image.annotations]
-    labelled = {one.image for one in annotations}
-    seconds = [one.seconds for one in annotations if one.seconds is not None]
-    found: dict[str, Any] = {
+    annotations = [annotation for image in images for annotation in image.annotations]
+    labelled = {annotation.image for annotation in annotations}
+    skipped = {problem.image for problem in problems if problem.kind == "skipped"}
+    seconds = [annotation.seconds for annotation in annotations if annotation.seconds is not None]
+    metrics: dict[str, Any] = {
         "images": len(images),
         "labelled": len(labelled),
-        "skipped": len({one.image for one in problems if one.kind == "skipped"} - labelled),
-        "annotators": len({one.annotator for one in annotations}),
-        "boxes": sum(len(one.boxes) for one in annotations),
-        "problems": dict(sorted(Counter(one.kind for one in problems).items())),
+        "skipped": len(skipped - labelled),
+        "annotators": len({annotation.annotator for annotation in annotations}),
+        "boxes": sum(len(annotation.boxes) for annotation in annotations),
+        "problems": dict(sorted(Counter(problem.kind for problem in problems).items())),
+        "median_seconds": round(median(seconds), 1) if seconds else None,
+        **_against_cifar10(images),
+        "agreement": _rounded(alpha([_classes(image) for image in images])),
     }
-    if seconds:
-        found["median_seconds"] = round(median(seconds), 1)
-    return {**found, **_against_cifar10(images), **_agreement(images)}
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
-def _against_cifar10(images: Sequence[LabelledImage]) -> dict[str, float]:
-    pairs = [(one.cifar10, one.agreed) for one in images if one.cifar10 and one.agreed]
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
+
+
+def _against_cifar10(images: Sequence[LabelledImage]) -> dict[str, float | None]:
+    pairs = [(image.cifar10, image.agreed) for image in images if image.cifar10 and image.agreed]
     if not pairs:
         return {}
-    right = sum(known == given for known, given in pairs)
-    found = {"compared": len(pairs), "accuracy": round(right / len(pairs), DIGITS)}
-    agreed = kappa([str(known) for known, _ in pairs], [str(given) for _, given in pairs])
-    return found if agreed is None else {**found, "kappa": round(agreed, DIGITS)}
+    cifar10, agreed = zip(*pairs, strict=True)
+    accuracy = sum(truth == label for truth, label in pairs) / len(pairs)
+    return {
+        "compared": len(pairs),
+        "accuracy": _rounded(accuracy),
+        "kappa": _rounded(kappa(cifar10, agreed)),
+    }
 
 
-def _agreement(images: Sequence[LabelledImage]) -> dict[str, float]:
-    found = alpha([list(_settled(image).values()) for image in images])
-    return {} if found is None else {"agreement": round(found, DIGITS)}
+def _classes(image: LabelledImage) -> list[str]:
+    """Return each annotator's class, without those who gave the image two different classes."""
+    by_annotator: dict[str, set[str]] = defaultdict(set)
+    for annotation in image.annotations:
+        if annotation.label is not None:
+            by_annotator[annotation.annotator].add(annotation.label)
+    return [classes.pop() for classes in by_annotator.values() if len(classes) == 1]
 
 
-def _settled(image: LabelledImage) -> dict[str, str]:
-    """Return annotator to class, without those who gave the image two different classes."""
-    given: dict[str, set[str]] = defaultdict(set)
-    for one in image.annotations:
-        if one.label is not None:
-            given[one.annotator].add(one.label)
-    return {annotator: labels.pop() for annotator, labels in given.items() if len(labels) == 1}
-
-
-def kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
-    """Return Cohen's kappa; None where it is 0 / 0: no image, or one and the same class everywhere."""
-    if len({*first, *second}) < 2:
-        return None
-    from sklearn.metrics import cohen_kappa_score  # type: ignore[import-untyped]
-
-    return float(cohen_kappa_score(first, second))
-
-
-def alpha(said: Sequence[Sequence[str]]) -> float | None:
+def alpha(classes: Sequence[Sequence[str]]) -> float | None:
     """Return Krippendorff's alpha for nominal values (Krippendorff 2004, chapter 11).
 
-    `said` holds, for each image, the classes that its annotators gave, one each; they need not be equally
-    many. None where it is 0 / 0: no image has two annotators, or all of those have one and the same class.
+    1 if all agree, 0 for agreement by chance, down to -1. `classes` holds for each image the classes of its
+    annotators, any number of them. None where it is 0 / 0: no image has two annotators, or all of those have
+    the same class.
     """
-    several = [Counter(given) for given in said if len(given) > 1]
-    classes = sorted({label for given in several for label in given})
-    if len(classes) < 2:
+    counts = [Counter(given) for given in classes if len(given) > 1]
+    columns = sorted({label for count in counts for label in count})
+    if len(columns) < 2:
         return None
     import krippendorff
 
-    counts = [[given[label] for label in classes] for given in several]
-    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
+    table = [[count[label] for label in columns] for count in counts]
+    return float(krippendorff.alpha(value_counts=table, level_of_measurement="nominal"))

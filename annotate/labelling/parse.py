@@ -1,13 +1,13 @@
-"""Annotations out of an export: what fits the scheme becomes values, everything else becomes a problem.
+"""Annotations of an export as values; whatever does not fit the scheme becomes a problem.
 
-The server checks nothing: unknown classes, boxes outside the image and two answers to one question are
-all in an export that Label Studio calls complete. Nothing in here raises on such content.
+Label Studio checks nothing: its exports may hold unknown classes, boxes outside the image and several
+answers to a single choice. Nothing in here raises on such content.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +15,19 @@ from annotate.labelling.boxes import Size, UnfitError, cut_off, finite, measure,
 from annotate.labelling.records import Annotation, Box, Problem
 from annotate.labelling.scheme import JOINED, Boxes, Choices, Control, Note, Scheme, stars
 
+Answers = dict[tuple[str, str], list[str]]  # by region ("" for the image) and control
+
 
 def read(entry: dict[str, Any], scheme: Scheme, size: Size | None) -> tuple[list[Annotation], list[Problem]]:
-    """Return the usable annotations of one entry of an export, and all problems with it.
+    """Return the usable annotations of an export's entry, and all problems with it.
 
     `size` is the image's, in pixels; without it boxes cannot be placed and are left out.
     """
     annotations, problems = [], []
     for raw in entry["annotations"]:
-        one = _Reader(entry["image_id"], scheme, size, str(raw.get("annotator") or "somebody"))
-        annotation = one.read(raw)
-        problems.extend(one.problems)
+        parser = _Parser(entry["image_id"], scheme, size, str(raw.get("annotator") or "somebody"))
+        annotation = parser.annotation(raw)
+        problems += parser.problems
         if annotation:
             annotations.append(annotation)
     if entry["drafts"]:
@@ -34,8 +36,8 @@ def read(entry: dict[str, Any], scheme: Scheme, size: Size | None) -> tuple[list
 
 
 @dataclass
-class _Reader:
-    """Reads one annotation and collects its problems."""
+class _Parser:
+    """Parses an annotation and collects its problems."""
 
     image: str
     scheme: Scheme
@@ -46,7 +48,7 @@ class _Reader:
     def problem(self, kind: str, what: str) -> None:
         self.problems.append(Problem(self.image, kind, f"{self.annotator}: {what}"))
 
-    def read(self, raw: dict[str, Any]) -> Annotation | None:
+    def annotation(self, raw: dict[str, Any]) -> Annotation | None:
         result = raw.get("result")
         if raw.get("was_cancelled"):
             self.problem("skipped", "skipped it")
@@ -54,86 +56,89 @@ class _Reader:
         if not isinstance(result, list) or not result:
             self.problem("empty", "submitted nothing")
             return None
-        told: dict[tuple[str, str], list[Any]] = defaultdict(list)  # answers by region and question
-        drawn: list[tuple[Boxes, dict[str, Any]]] = []
+        given, rectangles = self._split(result)
+        question = self.scheme.image_class
+        classified = question is not None and bool(given.get(("", question.name)))
+        answers = self._answers("", given, self.scheme.image_controls)
+        boxes = self._boxes(rectangles, given)
+        label = answers.pop(question.name, None) if question else None
+        if question and not classified:
+            self.problem("no class", "gave no class")
+        if label:
+            self._compare(label, boxes)
+        seconds = raw.get("lead_time")
+        seconds = round(float(seconds), 1) if finite(seconds) else None
+        return Annotation(self.image, self.annotator, seconds, label, answers, boxes)
+
+    def _split(self, result: list[Any]) -> tuple[Answers, list[tuple[Boxes, dict[str, Any]]]]:
+        """Return a result's answers, and its rectangles with their controls."""
+        given: Answers = defaultdict(list)
+        rectangles: list[tuple[Boxes, dict[str, Any]]] = []
         for part in result:
             control = self._control(part)
             if isinstance(control, Boxes):
-                drawn.append((control, part))
+                rectangles.append((control, part))
             elif control is not None:
-                about_box = isinstance(control, Note) or control.per_region
-                told[str(part.get("id")) if about_box else "", control.name].extend(_said(part, control))
-        asked = self.scheme.image_class
-        classed = asked is not None and bool(told.get(("", asked.name)))
-        answers = self._answers("", told, self.scheme.image_controls)
-        boxes = self._boxes(drawn, told)
-        label = answers.pop(asked.name, None) if asked else None
-        if asked and not classed:
-            self.problem("no class", "gave no class")
-        if label:
-            self._check_class(label, boxes)
-        return Annotation(self.image, self.annotator, _seconds(raw.get("lead_time")), label, answers, boxes)
+                per_region = isinstance(control, Note) or control.per_region
+                given[str(part.get("id")) if per_region else "", control.name] += _words(part, control)
+        return given, rectangles
 
     def _control(self, part: Any) -> Control | None:
-        """Return the question that a part of the result answers, if it is in the scheme and of its type."""
+        """Return the control that a part of a result comes from, if it is in the scheme and of its type."""
         if not isinstance(part, dict) or not isinstance(part.get("value"), dict):
-            self.problem("malformed", f"{str(part)[:60]!r} is no answer")
+            self.problem("malformed", f"{str(part)[:60]!r} is not a result")
             return None
         control = self.scheme.control(str(part.get("from_name")))
         if control is None:
-            self.problem("unknown attribute", f"{part.get('from_name')!r} is not asked in the scheme")
+            self.problem("unknown attribute", f"{part.get('from_name')!r} is not in the scheme")
         elif part.get("type") != type_of(control):
             self.problem("malformed", f"{control.name}: type {part.get('type')!r}, not {type_of(control)!r}")
             return None
         return control
 
-    def _answers(
-        self, region: str, told: dict[tuple[str, str], list[Any]], controls: Iterable[Choices | Note]
-    ) -> dict[str, str]:
-        """Return the answers about the image (region "") or a box; those that do not fit are left out."""
+    def _answers(self, region: str, given: Answers, controls: Iterable[Choices | Note]) -> dict[str, str]:
+        """Take the answers about the image (region "") or a box out of `given`; return those that fit."""
         where = f"{region}: " if region else ""
         answers = {}
         for control in controls:
-            said = [str(one) for one in told.pop((region, control.name), [])]
+            words = given.pop((region, control.name), [])
             if isinstance(control, Choices):
-                said = self._known(control, said, where)
-            elif control.kind == "rating" and said:
-                said = self._stars(control, said, where)
-            if said:
-                answers[control.name] = JOINED.join(said)
+                words = self._options(control, words, where)
+            elif control.kind == "rating" and words:
+                words = self._stars(control, words, where)
+            if words:
+                answers[control.name] = JOINED.join(words)
         return answers
 
-    def _known(self, control: Choices, said: list[str], where: str) -> list[str]:
+    def _options(self, control: Choices, words: Sequence[str], where: str) -> list[str]:
         kind = "unknown class" if control == self.scheme.image_class else "unknown attribute"
-        for one in said:
-            if one not in control.options:
-                self.problem(kind, f"{where}{control.name}: {one!r} is not in the scheme")
-        known = [option for option in control.options if option in said]
-        if len(known) > 1 and not control.multiple:
-            self.problem("two choices", f"{where}{control.name}: {', '.join(known)}")
+        for word in words:
+            if word not in control.options:
+                self.problem(kind, f"{where}{control.name}: {word!r} is not in the scheme")
+        options = [option for option in control.options if option in words]
+        if len(options) > 1 and not control.multiple:
+            self.problem("two choices", f"{where}{control.name}: {', '.join(options)}")
             return []
-        return known
+        return options
 
-    def _stars(self, control: Note, said: list[str], where: str) -> list[str]:
-        number = stars(said[0]) if len(said) == 1 else None
+    def _stars(self, control: Note, words: Sequence[str], where: str) -> list[str]:
+        number = stars(words[0]) if len(words) == 1 else None
         if number is None:
-            self.problem("malformed", f"{where}{control.name}: {', '.join(said)}; expected a whole number")
+            self.problem("malformed", f"{where}{control.name}: {', '.join(words)}; expected a whole number")
             return []
         return [number]
 
-    def _boxes(
-        self, drawn: list[tuple[Boxes, dict[str, Any]]], told: dict[tuple[str, str], list[Any]]
-    ) -> tuple[Box, ...]:
+    def _boxes(self, rectangles: list[tuple[Boxes, dict[str, Any]]], given: Answers) -> tuple[Box, ...]:
         boxes = []
-        for control, part in drawn:
+        for control, part in rectangles:
             region = str(part.get("id"))
-            attributes = self._answers(region, told, self.scheme.box_controls)
+            attributes = self._answers(region, given, self.scheme.box_controls)
             try:
                 boxes.append(self._box(region, control, part, attributes))
             except UnfitError as unfit:
                 self.problem(unfit.kind, f"{region}: {unfit.what}")
-        for region, question in told:
-            self.problem("malformed", f"{question}: answered for {region}, which is no box")
+        for region, name in given:
+            self.problem("malformed", f"{name}: answered for {region}, which is not a box")
         return tuple(boxes)
 
     def _box(self, region: str, control: Boxes, part: dict[str, Any], attributes: dict[str, str]) -> Box:
@@ -147,30 +152,30 @@ class _Reader:
             self.problem("image changed", f"{region}: drawn on {shown[0]} x {shown[1]} pixels")
         drawn = measure(part["value"], self.size)
         box = place(region, label, drawn, self.size, attributes)
-        over = cut_off(drawn, self.size)
-        if over:
-            self.problem("outside", f"{region}: {label}: cut off {over}")
+        excess = cut_off(drawn, self.size)
+        if excess:
+            self.problem("outside", f"{region}: {label}: cut off {excess}")
         if box.rotation:
             self.problem("rotated", f"{region}: {label}: by {box.rotation:g} degrees")
         return box
 
-    def _label(self, region: str, control: Boxes, said: Any) -> str:
-        """Return the one label of a box that the scheme has; none and several are unfit."""
-        given = said if isinstance(said, list) and said else [None]
-        known = [option for option in control.options if option in given]
+    def _label(self, region: str, control: Boxes, labels: Any) -> str:
+        """Return a box's only label that is in the scheme. Raises `UnfitError` for none or several."""
+        labels = labels if isinstance(labels, list) and labels else [None]
+        known = [option for option in control.options if option in labels]
         if len(known) > 1:
             raise UnfitError("two choices", f"{', '.join(known)}; left out")
         if not known:
-            raise UnfitError("unknown class", f"{given[0]!r} is not in the scheme; left out")
-        for one in given:
-            if one not in known:
-                self.problem("unknown class", f"{region}: {one!r} is not in the scheme")
+            raise UnfitError("unknown class", f"{labels[0]!r} is not in the scheme; left out")
+        for label in labels:
+            if label not in known:
+                self.problem("unknown class", f"{region}: {label!r} is not in the scheme")
         return known[0]
 
-    def _check_class(self, given: str, boxes: tuple[Box, ...]) -> None:
-        labels = {box.label for box in boxes}
-        if labels and given not in labels and given in self.scheme.box_labels:
-            self.problem("box against class", f"{given}, but the boxes are {', '.join(sorted(labels))}")
+    def _compare(self, label: str, boxes: Sequence[Box]) -> None:
+        box_labels = {box.label for box in boxes}
+        if box_labels and label not in box_labels and label in self.scheme.box_labels:
+            self.problem("box against class", f"{label}, but the boxes are {', '.join(sorted(box_labels))}")
 
 
 def type_of(control: Control) -> str:
@@ -180,13 +185,9 @@ def type_of(control: Control) -> str:
     return "choices" if isinstance(control, Choices) else "rectanglelabels"
 
 
-def _said(part: dict[str, Any], control: Choices | Note) -> list[Any]:
-    """Return the words of an answer: Label Studio gives a list, one text, or a number of stars."""
-    said = part["value"].get({"textarea": "text"}.get(type_of(control), type_of(control)))
-    if said is None:
-        return []
-    return said if isinstance(said, list) else [said]
-
-
-def _seconds(value: Any) -> float | None:
-    return round(float(value), 1) if finite(value) else None
+def _words(part: dict[str, Any], control: Choices | Note) -> list[str]:
+    """Return the words of an answer: Label Studio gives a list, a text, or a number of stars."""
+    kind = type_of(control)
+    value = part["value"].get("text" if kind == "textarea" else kind)
+    values = value if isinstance(value, list) else [value]
+    return [str(each) for each in values if value is not None]

@@ -1,4 +1,4 @@
-"""Small pieces of tasks, exports and schemes, as short to write in a test as they are to say."""
+"""Small parts of tasks, exports and schemes, short to write in a test."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from PIL import Image
 
 from annotate.labelling.boxes import Drawn, place
-from annotate.labelling.consensus import LabelledImage, judge
-from annotate.labelling.records import Annotation, Box, Problem
+from annotate.labelling.consensus import LabelledImage, labelled_images
+from annotate.labelling.records import Annotation, Problem
 from annotate.labelling.scheme import Scheme, read_scheme
 from annotate.labelling.tasks import Task, write_tasks
 from tests.tiny import ROOT
 
 FIXTURES = ROOT / "tests/annotate/fixtures"
-REPLY = FIXTURES / "label_studio_1.23.2.json"  # what a real server answered; made through its API
+REPLY = FIXTURES / "label_studio_1.23.2.json"  # a real server's export, of labels made through its API
 DEFAULT = read_scheme(ROOT / "annotate/project/label_config.xml")
 PEOPLE = read_scheme(FIXTURES / "attributes.xml")
 
@@ -58,13 +58,8 @@ def annotation(
     *result: Any, annotator: str = "annotator-1", seconds: Any = 4.0, **more: Any
 ) -> dict[str, Any]:
     """Return one annotation of an export."""
-    return {
-        "annotator": annotator,
-        "lead_time": seconds,
-        "was_cancelled": False,
-        "result": [*result],
-        **more,
-    }
+    labels = {"annotator": annotator, "lead_time": seconds, "was_cancelled": False, "result": [*result]}
+    return {**labels, **more}
 
 
 def entry(name: str, *annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -81,7 +76,7 @@ def image(name: str, size: tuple[int, int] = (32, 32), colour: str = "navy") -> 
 
 
 def own_image(name: str, size: tuple[int, int] = (200, 150)) -> Task:
-    """Write an image into the user's folder, and the task that `annotate.sample` makes of it."""
+    """Write an image into the user's folder, and return the task that `annotate.sample` makes of it."""
     path = Path("own") / name
     path.parent.mkdir(parents=True, exist_ok=True)
     colour = tuple(hashlib.sha256(name.encode()).digest()[:3])
@@ -91,30 +86,30 @@ def own_image(name: str, size: tuple[int, int] = (200, 150)) -> Task:
 
 
 def write_room(tasks: list[Task], entries: list[dict[str, Any]]) -> None:
-    """Write tasks, export and scheme into annotate/ of the current folder."""
-    write_tasks(Path("annotate/project/tasks.json"), tasks)
-    Path("annotate/project/export.json").write_text(json.dumps(entries))
-    Path("annotate/project/label_config.xml").write_bytes(
-        (ROOT / "annotate/project/label_config.xml").read_bytes()
-    )
+    """Write tasks, export and scheme into annotate/project/ of the current folder."""
+    project = Path("annotate/project")
+    write_tasks(project / "tasks.json", tasks)
+    (project / "export.json").write_text(json.dumps(entries))
+    (project / "label_config.xml").write_bytes((ROOT / project / "label_config.xml").read_bytes())
 
 
-def judged(
+def labelled(
     *annotations: dict[str, Any],
     cifar10: str | None = None,
     scheme: Scheme = DEFAULT,
     name: str = "test-00042",
 ) -> tuple[LabelledImage, list[Problem]]:
-    """Judge the annotations of one image of 32 x 32 pixels in the current folder."""
-    known = {name: cifar10} if cifar10 else {}
-    images, problems = judge((image(name),), [entry(name, *annotations)], scheme, known)
+    """Return an image of 32 x 32 pixels with its consensus, and the problems with its annotations."""
+    classes = {name: cifar10} if cifar10 else {}
+    images, problems = labelled_images((image(name),), [entry(name, *annotations)], scheme, classes)
     return images[0], problems
 
 
 def with_boxes(name: str, size: tuple[int, int], drawn: list[tuple[str, Drawn]]) -> LabelledImage:
     """Return a labelled image with the given boxes, in pixels, without any file."""
-    boxes: tuple[Box, ...] = tuple(
-        place(f"r{number}", label, one, size, {}) for number, (label, one) in enumerate(drawn, 1)
+    boxes = tuple(
+        place(f"r{number}", label, rectangle, size, {}) for number, (label, rectangle) in enumerate(drawn, 1)
     )
-    said = Annotation(name, "annotator-1", None, "cat", {}, boxes)
-    return LabelledImage(Task(name, f"annotate/out/images/{name}.png", ""), size, None, (said,), "cat", False)
+    labels = Annotation(name, "annotator-1", None, "cat", {}, boxes)
+    task = Task(name, f"annotate/out/images/{name}.png", "")
+    return LabelledImage(task, size, None, (labels,), "cat", False)

@@ -1,58 +1,67 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from annotate import sample
 from annotate.labelling.tasks import read_tasks
 from data.common.errors import UserError
 from data.common.files import digest
 from data.datasets import sample as embedded
-from data.datasets.dataset import CLASSES
+from data.datasets.dataset import CLASSES, image_name
 from tests.tiny import ROOT
+
+Params = Callable[..., None]
+Snapshot = Callable[[Path], dict[str, bytes]]
 
 
 @pytest.fixture
-def params(room: Path) -> Callable[[str, int, int], None]:
+def params(room: Path) -> Params:
     """Return a function that writes params.yaml for source, images and seed; the real sample is there."""
     (room / "data").mkdir()
     (room / "data/sample").symlink_to(ROOT / "data/sample")
-    text = (ROOT / "params.yaml").read_text()
-    start, end = text.index("annotate:"), text.index("recipes:")
+    values = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
 
     def write(source: str, images: int, seed: int = 4) -> None:
-        chosen = json.dumps({"source": source, "images": images, "seed": seed})
-        (room / "params.yaml").write_text(f"{text[:start]}annotate: {chosen}\n{text[end:]}")
+        values["annotate"] = {"source": source, "images": images, "seed": seed}
+        with (room / "params.yaml").open("w") as file:
+            YAML(typ="safe").dump(values, file)
 
     return write
 
 
-def test_images_of_the_sample_under_neutral_names(
-    params: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
+def photo(path: str, shade: int) -> bytes:
+    """Write an image of its own into the user's folder, and return its bytes."""
+    file = Path("photos", path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.effect_noise((40, 20), shade + 1).convert("RGB").save(file)
+    return file.read_bytes()
+
+
+def test_images_of_the_sample_under_neutral_names(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
     params("data/sample", 30)
     sample.main()
     tasks = read_tasks()
     assert len(tasks) == 30
     dataset = embedded.read("test", ROOT / "data/sample")
-    rows = {f"test-{index:05}": row for row, index in enumerate(dataset.indices)}
+    pixels = {image_name(index): image for index, image in zip(dataset.indices, dataset.images, strict=True)}
     for task in tasks:
         assert task.image == f"annotate/out/images/{task.image_id}.png"
         assert digest(Path(task.image), "sha256") == task.sha256
         with Image.open(task.image) as image:
-            assert (np.asarray(image) == dataset.images[rows[task.image_id]]).all()
+            assert (np.asarray(image) == pixels[task.image_id]).all()
     assert sorted(Path("annotate/out/images").iterdir()) == [Path(task.image) for task in tasks]
     text = Path("annotate/project/tasks.json").read_text() + capsys.readouterr().out
     assert not any(name in text for name in CLASSES)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_images(
-    room: Path, params: Callable[..., None], snapshot: Callable[[Path], dict[str, bytes]]
+    room: Path, params: Params, snapshot: Snapshot
 ) -> None:
     params("data/sample", 10)
     sample.main()
@@ -64,30 +73,23 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_images(
     assert snapshot(room / "annotate").keys() != first.keys()
 
 
-def test_the_committed_tasks_are_those_of_the_committed_parameters(
-    room: Path, snapshot: Callable[[Path], dict[str, bytes]]
-) -> None:
-    (room / "data").mkdir()
-    (room / "data/sample").symlink_to(ROOT / "data/sample")
+def test_the_committed_tasks_are_those_of_the_committed_parameters(room: Path, params: Params) -> None:
     (room / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     sample.main()
-    assert (
-        snapshot(room)["annotate/project/tasks.json"] == (ROOT / "annotate/project/tasks.json").read_bytes()
-    )
+    tasks = Path("annotate/project/tasks.json")
+    assert tasks.read_bytes() == (ROOT / tasks).read_bytes()
 
 
-def test_more_images_than_there_are(params: Callable[..., None]) -> None:
+def test_more_images_than_there_are(params: Params) -> None:
     params("data/sample", 1001)
-    with pytest.raises(UserError, match=r"annotate\.images is 1001; .* has 1000 test images"):
+    with pytest.raises(UserError, match=r"1000 different .*images is 1001"):
         sample.main()
 
 
-def test_images_from_a_folder(room: Path, params: Callable[..., None]) -> None:
+def test_images_from_a_folder(params: Params) -> None:
     for number in range(5):
-        path = room / "mine" / f"cat {number}.bmp"
-        path.parent.mkdir(exist_ok=True)
-        Image.new("RGB", (40, 20), (number, 0, 0)).save(path)
-    params("mine", 3)
+        photo(f"cat {number}.bmp", number)
+    params("photos", 3)
     sample.main()
     tasks = read_tasks()
     assert len(tasks) == 3
@@ -96,20 +98,57 @@ def test_images_from_a_folder(room: Path, params: Callable[..., None]) -> None:
         assert (image.mode, image.size, image.format) == ("RGB", (40, 20), "PNG")
 
 
-def test_a_failure_leaves_the_images_that_were_there(
-    room: Path, params: Callable[..., None], snapshot: Callable[[Path], dict[str, bytes]]
+def test_files_that_are_not_images_are_named_and_skipped(
+    params: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for number in range(4):
+        photo(f"{number}.png", number)
+    params("photos", 3)
+    sample.main()
+    without = read_tasks()
+    capsys.readouterr()
+    Path("photos/notes.txt").write_text("four cats")
+    Path("photos/lost.png").symlink_to("nowhere.png")
+    sample.main()
+    assert read_tasks() == without
+    skipped = next(line for line in capsys.readouterr().out.splitlines() if "skipped" in line)
+    assert skipped.startswith("2 files skipped: ")
+    assert "photos/notes.txt" in skipped
+    assert "photos/lost.png" in skipped
+
+
+def test_another_image_is_drawn_in_place_of_a_damaged_one(
+    params: Params, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(8):
+        whole = photo(f"{number}.png", number)
+        if number < 4:
+            Path(f"photos/{number}.png").write_bytes(whole[: len(whole) // 2])
+    params("photos", 4)
+    sample.main()
+    assert len(read_tasks()) == 4
+    assert "skipped: photos/" in capsys.readouterr().out
+
+
+def test_too_few_readable_images_leave_what_was_there(room: Path, params: Params, snapshot: Snapshot) -> None:
     params("data/sample", 3)
     sample.main()
     before = snapshot(room / "annotate")
-    (room / "mine").mkdir()
-    Image.new("RGB", (64, 64)).save(room / "mine/a.png")
-    whole = (room / "mine/a.png").read_bytes()
-    (room / "mine/a.png").write_bytes(whole[: len(whole) // 2])
-    params("mine", 1)
-    with pytest.raises(UserError, match=r"mine/a\.png: not an image that can be read"):
+    whole = photo("a.png", 1)
+    Path("photos/a.png").write_bytes(whole[: len(whole) // 2])
+    photo("b.png", 2)
+    params("photos", 2)
+    with pytest.raises(UserError, match=r"photos has 1 different .*images is 2") as error:
         sample.main()
+    assert "annotate.images" in error.value.hint
     assert snapshot(room / "annotate") == before
+
+
+def test_an_empty_folder(room: Path, params: Params) -> None:
+    (room / "photos").mkdir()
+    params("photos", 2)
+    with pytest.raises(UserError, match="photos has 0 different"):
+        sample.main()
 
 
 def test_a_choice_is_not_balanced_by_class() -> None:

@@ -286,7 +286,7 @@ def test_a_damaged_record_is_named(room: Path, content: str) -> None:
 
 def test_a_record_of_a_image_that_there_is_not_is_named(looked_at: Path) -> None:
     CHOSEN.write_text(json.dumps(["test-99999"]))
-    with pytest.raises(UserError, match="test-99999 is not among the sample's test images"):
+    with pytest.raises(UserError, match="test-99999 is not among the images of data"):
         sample.main()
 
 

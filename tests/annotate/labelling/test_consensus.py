@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from annotate.labelling.consensus import check_image, judge
+from annotate.labelling.consensus import check_image, labelled_images
 from annotate.labelling.records import KINDS, Problem
 from annotate.labelling.tasks import Task
-from tests.annotate.builders import DEFAULT, annotation, choice, entry, image, judged, rectangle
+from tests.annotate.builders import DEFAULT, annotation, choice, entry, image, labelled, rectangle
+from tests.tiny import ROOT
 
 pytestmark = pytest.mark.usefixtures("room")
 
@@ -31,29 +32,29 @@ def by(number: int, label: str, *boxes: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_the_majority_decides(labels: list[str], agreed: str | None, problems: list[str]) -> None:
-    found, named = judged(*(by(number, label) for number, label in enumerate(labels, 1)))
-    assert found.agreed == agreed
-    assert [problem.kind for problem in named] == problems
-    assert found.disputed == bool({"tie", "conflict"} & set(problems))
+    image, found = labelled(*(by(number, label) for number, label in enumerate(labels, 1)))
+    assert image.agreed == agreed
+    assert [problem.kind for problem in found] == problems
+    assert image.disputed == bool({"tie", "conflict"} & set(problems))
 
 
-def test_a_dispute_says_who_said_what() -> None:
-    _, [problem] = judged(by(2, "dog"), by(10, "dog"), by(1, "cat"))
-    said = "annotator-1: cat, annotator-2: dog, annotator-10: dog; taken: dog"
-    assert problem == Problem("test-00042", "conflict", said)
+def test_a_dispute_names_annotators_and_classes() -> None:
+    _, [problem] = labelled(by(2, "dog"), by(10, "dog"), by(1, "cat"))
+    classes = "annotator-1: cat, annotator-2: dog, annotator-10: dog; taken: dog"
+    assert problem == Problem("test-00042", "conflict", classes)
 
 
-def test_the_first_who_agrees_with_the_majority_speaks_for_the_image() -> None:
+def test_boxes_are_those_of_the_first_annotator_who_agrees_with_the_majority() -> None:
     box = rectangle("dog", 0, 0, 50, 50)
-    found, problems = judged(by(1, "cat"), by(2, "dog", box), by(3, "dog", box))
-    assert found.chosen is not None
-    assert found.chosen.annotator == "annotator-2"
+    image, problems = labelled(by(1, "cat"), by(2, "dog", box), by(3, "dog", box))
+    assert image.chosen is not None
+    assert image.chosen.annotator == "annotator-2"
     assert [problem.kind for problem in problems] == ["conflict", "conflict"]
     assert "boxes differ: annotator-1: 0, annotator-2: 1, annotator-3: 1" in problems[1].what
 
 
 def test_one_annotator_twice() -> None:
-    _, problems = judged(by(1, "cat"), by(1, "cat"))
+    _, problems = labelled(by(1, "cat"), by(1, "cat"))
     assert problems == [Problem("test-00042", "twice by one annotator", "annotator-1: 2 annotations")]
 
 
@@ -61,36 +62,37 @@ def test_boxes_at_nearly_the_same_place() -> None:
     boxes = [
         rectangle("cat", x, 10, 50, 50, region=region) for x, region in ((10, "r2"), (11, "r3"), (30, "r4"))
     ]
-    found, problems = judged(by(1, "cat", *boxes))
+    image, problems = labelled(by(1, "cat", *boxes))
     assert problems == [Problem("test-00042", "near-duplicate", "annotator-1: r2 cat and r3 cat")]
-    assert len(found.annotations[0].boxes) == 3
+    assert len(image.annotations[0].boxes) == 3
 
 
-def test_what_cifar10_says_is_kept_beside_and_decides_nothing() -> None:
-    found, problems = judged(by(1, "cat"), cifar10="dog")
-    assert (found.agreed, found.cifar10, problems) == ("cat", "dog", [])
+def test_cifar10s_class_decides_nothing() -> None:
+    image, problems = labelled(by(1, "cat"), cifar10="dog")
+    assert (image.agreed, image.cifar10, problems) == ("cat", "dog", [])
 
 
-def judged_entries(*entries: dict[str, Any]) -> list[str]:
-    return [f"{one.image} {one.kind}" for one in judge((image("a"),), [*entries], DEFAULT, {})[1]]
+def problems_of(*entries: dict[str, Any]) -> list[str]:
+    _, problems = labelled_images((image("a"),), entries, DEFAULT, {})
+    return [f"{problem.image} {problem.kind}" for problem in problems]
 
 
 def test_tasks_that_are_not_ours_and_tasks_that_are_there_twice() -> None:
-    said = annotation(choice("cat"))
-    assert judged_entries() == ["a unlabelled"]
-    assert judged_entries(entry("a", said), entry("b", said)) == ["b not ours"]
-    assert judged_entries(entry("a", said), entry("a")) == ["a task twice"]
-    assert judged_entries(entry("a", drafts=[{"result": []}])) == ["a draft"]
+    cat = annotation(choice("cat"))
+    assert problems_of() == ["a unlabelled"]
+    assert problems_of(entry("a", cat), entry("b", cat)) == ["b not ours"]
+    assert problems_of(entry("a", cat), entry("a")) == ["a task twice"]
+    assert problems_of(entry("a", drafts=[{"result": []}])) == ["a draft"]
 
 
-def test_a_image_that_is_not_the_one_that_was_labelled() -> None:
-    said = annotation(choice("cat"))
-    assert judged_entries(entry("a", said, sha256="another")) == ["an image changed"]
-    assert judged_entries(entry("a", said, sha256=image("a").sha256)) == []
-    assert judged_entries(entry("a", said, sha256="")) == []  # a task that somebody imported by hand
+def test_an_image_that_is_not_the_one_that_was_labelled() -> None:
+    cat = annotation(choice("cat"))
+    assert problems_of(entry("a", cat, sha256="another")) == ["a image changed"]
+    assert problems_of(entry("a", cat, sha256=image("a").sha256)) == []
+    assert problems_of(entry("a", cat, sha256="")) == []  # a task that somebody imported by hand
 
 
-def test_a_image_that_was_exchanged_is_missing_or_is_damaged() -> None:
+def test_an_image_that_was_exchanged_is_missing_or_is_damaged() -> None:
     task = image("a")
     assert check_image(task) == ((32, 32), [])
     Image.new("RGB", (10, 20)).save(task.image)
@@ -105,7 +107,12 @@ def test_a_image_that_was_exchanged_is_missing_or_is_damaged() -> None:
     assert (size, problem) == (None, Problem("a", "no image", "annotate/out/images/a.png is missing"))
 
 
-def test_a_kind_of_problem_that_nobody_explained_is_a_bug() -> None:
-    with pytest.raises(ValueError, match="no kind of problem"):
+def test_an_undocumented_kind_of_problem_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="unknown kind of problem"):
         Problem("a", "strange", "")
-    assert all(KINDS.values())
+
+
+def test_the_rooms_readme_lists_every_kind_of_problem() -> None:
+    page = (ROOT / "annotate/README.md").read_text()
+    for kind, meaning in KINDS.items():
+        assert f"| {kind} | {meaning} |" in page

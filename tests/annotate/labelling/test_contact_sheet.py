@@ -8,7 +8,7 @@ from PIL import Image
 
 from annotate.labelling import contact_sheet
 from annotate.labelling.consensus import LabelledImage
-from tests.annotate.builders import DEFAULT, annotation, choice, image, judged, rectangle
+from tests.annotate.builders import DEFAULT, annotation, choice, image, labelled, rectangle
 from tests.tiny import ROOT
 
 pytestmark = pytest.mark.usefixtures("room")
@@ -23,7 +23,7 @@ def colours(image: Image.Image) -> set[tuple[int, ...]]:
 
 def drawn(*labels: str, cifar10: str | None = None) -> Image.Image:
     said = [annotation(choice(label), annotator=f"annotator-{n}") for n, label in enumerate(labels, 1)]
-    return contact_sheet.draw([judged(*said, cifar10=cifar10)[0]], DEFAULT.box_labels)
+    return contact_sheet.draw([labelled(*said, cifar10=cifar10)[0]], DEFAULT.box_labels)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_disagreements_are_framed(labels: list[str], cifar10: str | None, frame:
     assert drawn(*labels, cifar10=cifar10).getpixel(EDGE) == frame
 
 
-def test_what_cifar10_says_stays_hidden_until_there_is_a_label() -> None:
+def test_cifar10s_class_stays_hidden_until_there_is_a_label() -> None:
     assert drawn(cifar10="cat").tobytes() == drawn(cifar10="dog").tobytes()
 
 
@@ -55,23 +55,23 @@ def test_what_cifar10_says_stays_hidden_until_there_is_a_label() -> None:
         (["cat", "dog", "dog"], "cat", ["test-00042", "2 x dog", "1 x cat", "CIFAR-10: cat"]),
     ],
 )
-def test_a_caption_says_what_was_given_and_what_cifar10_has(
+def test_a_caption_gives_the_labels_and_cifar10s_class(
     labels: list[str], cifar10: str, said: list[str]
 ) -> None:
     given = [annotation(choice(label), annotator=f"annotator-{n}") for n, label in enumerate(labels, 1)]
-    assert [text for text, _ in contact_sheet._caption(judged(*given, cifar10=cifar10)[0])] == said
+    assert [text for text, _ in contact_sheet._caption(labelled(*given, cifar10=cifar10)[0])] == said
 
 
 def test_boxes_have_the_colour_of_their_class() -> None:
     box = rectangle("dog", 20, 20, 60, 60)
-    turned = rectangle("ship", 20, 20, 30, 30, 20)
-    image = contact_sheet.draw([judged(annotation(choice("dog"), box, turned))[0]], DEFAULT.box_labels)
+    rotated = rectangle("ship", 20, 20, 30, 30, 20)
+    image = contact_sheet.draw([labelled(annotation(choice("dog"), box, rotated))[0]], DEFAULT.box_labels)
     assert {(255, 225, 25), (66, 212, 244)} <= colours(image)  # #ffe119, #42d4f4
 
 
 def test_a_tag_stands_above_its_box_and_covers_nothing_in_it() -> None:
     whole = contact_sheet.draw(
-        [judged(annotation(choice("cat"), rectangle("cat", 0, 0, 100, 100)))[0]], DEFAULT.box_labels
+        [labelled(annotation(choice("cat"), rectangle("cat", 0, 0, 100, 100)))[0]], DEFAULT.box_labels
     )
     corner = contact_sheet.GAP  # of the first image: half a gap around the sheet, half a gap within the tile
     inside = whole.crop(
@@ -116,7 +116,7 @@ def test_of_too_many_images_those_in_dispute_come_first(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(contact_sheet, "MOST", 1)
-    well = judged(annotation(choice("cat")), cifar10="cat", name="a")[0]
-    doubted = judged(annotation(choice("cat")), cifar10="dog", name="b")[0]
-    assert contact_sheet.draw([well, doubted], DEFAULT.box_labels).getpixel(EDGE) == ORANGE
-    assert capsys.readouterr().out == "sheet.png shows 1 of 2 images, those in dispute first\n"
+    well = labelled(annotation(choice("cat")), cifar10="cat", name="a")[0]
+    disputed = labelled(annotation(choice("cat")), cifar10="dog", name="b")[0]
+    assert contact_sheet.draw([well, disputed], DEFAULT.box_labels).getpixel(EDGE) == ORANGE
+    assert capsys.readouterr().out == "contact_sheet.png shows 1 of 2 images, those in dispute first\n"

@@ -3,14 +3,18 @@ from __future__ import annotations
 import copy
 import json
 import random
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotate.labelling.export_file import normalise, unlabelled
+from annotate.labelling.export_file import normalise, read_export, unlabelled
 from annotate.labelling.tasks import Task
-from tests.annotate.builders import choice, rectangle, reply
+from data.common.errors import UserError
+from tests.annotate.builders import annotation, choice, entry, rectangle, reply
+from tests.tiny import ROOT
 
 
 def task(image_id: str, *annotations: dict[str, Any], drafts: tuple[Any, ...] = ()) -> dict[str, Any]:
@@ -23,24 +27,24 @@ def by(person: Any, *result: Any, **more: Any) -> dict[str, Any]:
 
 
 def raw_again(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a tidy export as a server would give it."""
+    """Return a normalised export as a server would give it."""
     return [
         {
-            "data": {"image_id": entry["image_id"], "sha256": entry["sha256"]},
-            "annotations": [{**one, "completed_by": one["annotator"]} for one in entry["annotations"]],
-            "drafts": entry["drafts"],
+            "data": {"image_id": kept["image_id"], "sha256": kept["sha256"]},
+            "annotations": [{**each, "completed_by": each["annotator"]} for each in kept["annotations"]],
+            "drafts": kept["drafts"],
         }
-        for entry in entries
+        for kept in entries
     ]
 
 
 def test_a_real_reply_becomes_labels_by_image_and_nothing_else() -> None:
-    entries = {entry["image_id"]: entry for entry in normalise(reply())}
+    entries = {kept["image_id"]: kept for kept in normalise(reply())}
     assert list(entries) == sorted(entries)
     assert len(entries) == 8
-    assert [set(entry) for entry in entries.values()] == [{"image_id", "sha256", "annotations", "drafts"}] * 8
+    assert [set(kept) for kept in entries.values()] == [{"image_id", "sha256", "annotations", "drafts"}] * 8
     both = entries["test-00063"]["annotations"]
-    assert [(one["annotator"], one["lead_time"]) for one in both] == [
+    assert [(each["annotator"], each["lead_time"]) for each in both] == [
         ("annotator-1", 5.0),
         ("annotator-2", 4.0),
     ]
@@ -71,15 +75,15 @@ def renamed(value: Any, seed: int) -> Any:
     people: dict[Any, int] = {}
     tasks = copy.deepcopy(value)
     chance.shuffle(tasks)
-    for one in tasks:
-        one |= {"id": chance.random(), "created_at": chance.random(), "inner_id": chance.random()}
-        chance.shuffle(one["annotations"])
-        chance.shuffle(one["drafts"])
-        for annotation in one["annotations"]:
-            person = people.setdefault(annotation["completed_by"], chance.randrange(10**9))
-            annotation |= {"id": chance.random(), "completed_by": person, "created_at": chance.random()}
-            annotation["unique_id"] = chance.random()
-            for region in annotation["result"]:
+    for raw in tasks:
+        raw |= {"id": chance.random(), "created_at": chance.random(), "inner_id": chance.random()}
+        chance.shuffle(raw["annotations"])
+        chance.shuffle(raw["drafts"])
+        for labels in raw["annotations"]:
+            person = people.setdefault(labels["completed_by"], chance.randrange(10**9))
+            labels |= {"id": chance.random(), "completed_by": person, "created_at": chance.random()}
+            labels["unique_id"] = chance.random()
+            for region in labels["result"]:
                 region["id"] = f"{seed}{region['id']}"
     return tasks
 
@@ -93,7 +97,7 @@ def test_the_same_labels_give_the_same_bytes(seed: int) -> None:
     assert json.dumps(normalise(renamed(raw, seed)), sort_keys=True) == first
 
 
-def test_tidying_twice_changes_nothing() -> None:
+def test_normaliseding_twice_changes_nothing() -> None:
     once = normalise(reply())
     assert normalise(raw_again(once)) == once
 
@@ -104,14 +108,14 @@ def test_annotators_are_numbered_by_the_first_image_that_each_has_labelled() -> 
         task("a", by({"id": 2, "email": "x@y.org"}, choice("dog"))),
         task("c", by(1, choice("cat")), by(2, choice("cat"))),
     ]
-    names = {entry["image_id"]: [one["annotator"] for one in entry["annotations"]] for entry in normalise(raw)}
+    names = {kept["image_id"]: [each["annotator"] for each in kept["annotations"]] for kept in normalise(raw)}
     assert names == {"a": ["annotator-1"], "b": ["annotator-2"], "c": ["annotator-1", "annotator-2"]}
 
 
 def test_ten_annotators_stand_in_the_order_of_their_numbers() -> None:
     labels = [by(person, rectangle("cat", person, 0, 9, 9)) for person in range(12)]
-    [entry] = normalise([task("a", *labels)])
-    assert [one["annotator"] for one in entry["annotations"]] == [f"annotator-{n}" for n in range(1, 13)]
+    [only] = normalise([task("a", *labels)])
+    assert [each["annotator"] for each in only["annotations"]] == [f"annotator-{n}" for n in range(1, 13)]
 
 
 def test_regions_keep_their_links_under_new_names() -> None:
@@ -119,29 +123,68 @@ def test_regions_keep_their_links_under_new_names() -> None:
     child = {**rectangle("dog", 1, 1, 2, 2, region="Pq-7"), "parentID": "xK2_"}
     about = choice("sitting", name="pose", region="Pq-7")
     relation = {"type": "relation", "from_id": "Pq-7", "to_id": "xK2_", "direction": "right"}
-    [entry] = normalise([task("a", by(1, child, parent, about, relation))])
-    result = entry["annotations"][0]["result"]
+    [only] = normalise([task("a", by(1, child, parent, about, relation))])
+    result = only["annotations"][0]["result"]
     assert [part.get("id") for part in result] == ["r1", "r2", "r1", None]
     assert result[0]["parentID"] == "r2"
     assert (result[3]["from_id"], result[3]["to_id"]) == ("r1", "r2")
 
 
-def test_what_json_does_not_have_becomes_words() -> None:
+def test_what_json_does_not_have_becomes_strings() -> None:
     odd = by(1, rectangle("cat", float("nan"), float("-inf"), 9, 9), "odd", lead_time=float("nan"))
-    [entry] = normalise([task("a", odd)])
-    annotation = entry["annotations"][0]
-    assert annotation["lead_time"] is None
-    assert (annotation["result"][0]["value"]["x"], annotation["result"][0]["value"]["y"]) == ("nan", "-inf")
-    assert annotation["result"][1] == "odd"
-    json.dumps(entry, allow_nan=False)
+    [only] = normalise([task("a", odd)])
+    kept = only["annotations"][0]
+    assert kept["lead_time"] is None
+    assert (kept["result"][0]["value"]["x"], kept["result"][0]["value"]["y"]) == ("nan", "-inf")
+    assert kept["result"][1] == "odd"
+    json.dumps(only, allow_nan=False)
 
 
-def test_a_task_that_we_did_not_push_is_known_by_its_file() -> None:
-    [entry] = normalise([{"data": {"image": "http://somewhere/cat 1.png"}, "annotations": None}])
-    assert entry == {"image_id": "cat 1.png", "sha256": "", "annotations": [], "drafts": []}
+def test_a_task_that_was_not_pushed_is_named_by_its_file() -> None:
+    [only] = normalise([{"data": {"image": "http://somewhere/cat 1.png"}, "annotations": None}])
+    assert only == {"image_id": "cat 1.png", "sha256": "", "annotations": [], "drafts": []}
 
 
-def test_nobody_has_labelled_anything() -> None:
+def test_an_export_without_labels() -> None:
     assert unlabelled([Task("a", "a.png", "ab")]) == [
         {"image_id": "a", "sha256": "ab", "annotations": [], "drafts": []}
     ]
+
+
+def test_an_export_comes_back_as_it_was_kept(tmp_path: Path) -> None:
+    entries = [entry("a", annotation(choice("cat"))), entry("b")]
+    (tmp_path / "export.json").write_text(json.dumps(entries))
+    assert read_export(tmp_path / "export.json") == entries
+
+
+def test_the_committed_export_has_the_committed_tasks() -> None:
+    tasks = json.loads((ROOT / "annotate/project/tasks.json").read_text())
+    entries = read_export(ROOT / "annotate/project/export.json")
+    assert {each["image_id"] for each in entries} == {task["image_id"] for task in tasks}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[{]", "not an export"),
+        ("{}", "expected a list"),
+        ("[7]", "entry 1 has no image_id"),
+        (json.dumps([entry("a"), {"image_id": "b"}]), "entry 2 has no image_id"),
+        (json.dumps([{**entry("a"), "annotations": "none"}]), "entry 1 has no image_id"),
+        (json.dumps([{**entry("a"), "drafts": [7]}]), "entry 1 has no image_id"),
+    ],
+)
+def test_another_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=message) as error:
+        read_export(path)
+    assert "dvc repro -fs export" in error.value.hint
+
+
+def test_a_failed_merge_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text("[\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> theirs\n]\n")
+    with pytest.raises(UserError, match="git could not merge two branches") as error:
+        read_export(path)
+    assert f"git checkout --ours {path}" in error.value.hint

@@ -25,9 +25,10 @@ def kinds(problems: list[Problem]) -> list[str]:
 def test_a_class_and_a_box() -> None:
     found, problems = read(entry("test-00042", annotation(choice("cat"), PLAIN, seconds=4.26)), DEFAULT, SIZE)
     assert problems == []
-    [one] = found
-    assert (one.image, one.annotator, one.seconds, one.label) == ("test-00042", "annotator-1", 4.3, "cat")
-    [box] = one.boxes
+    [labels] = found
+    assert (labels.image, labels.annotator, labels.seconds) == ("test-00042", "annotator-1", 4.3)
+    assert labels.label == "cat"
+    [box] = labels.boxes
     assert (box.region, box.label, box.x, box.y, box.width, box.height) == ("r2", "cat", 8, 8, 16, 16)
 
 
@@ -56,8 +57,8 @@ def test_a_class_and_a_box() -> None:
             1,
         ),
         ([choice("cat"), choice("red", name="colour")], "unknown attribute", "'colour' is", "cat", 0),
-        ([choice("cat"), "nonsense"], "malformed", "'nonsense' is no answer", "cat", 0),
-        ([choice("cat"), {"from_name": "box"}], "malformed", "is no answer", "cat", 0),
+        ([choice("cat"), "nonsense"], "malformed", "'nonsense' is not a result", "cat", 0),
+        ([choice("cat"), {"from_name": "box"}], "malformed", "is not a result", "cat", 0),
         ([choice("cat"), {**PLAIN, "type": "polygonlabels"}], "malformed", "'polygonlabels'", "cat", 0),
         ([choice("cat"), labelled([])], "unknown class", "None", "cat", 0),
         ([choice("cat"), labelled([["x"]])], "unknown class", "x", "cat", 0),
@@ -65,7 +66,7 @@ def test_a_class_and_a_box() -> None:
         ([choice("cat"), labelled(["unicorn", "cat"])], "unknown class", "r2: 'unicorn' is not", "cat", 1),
     ],
 )
-def test_each_kind_of_oddity_is_named_and_the_rest_is_kept(
+def test_each_kind_of_problem_is_named_and_the_rest_is_kept(
     result: list[Any], kind: str, what: str, label: str | None, boxes: int
 ) -> None:
     found, problems = read(entry("test-00042", annotation(*result)), DEFAULT, SIZE)
@@ -85,7 +86,7 @@ def test_each_kind_of_oddity_is_named_and_the_rest_is_kept(
         ({}, "empty"),
     ],
 )
-def test_what_is_no_annotation_is_named(raw: dict[str, Any], kind: str) -> None:
+def test_skipped_and_empty_annotations(raw: dict[str, Any], kind: str) -> None:
     found, problems = read(entry("test-00042", raw), DEFAULT, SIZE)
     assert (found, kinds(problems)) == ([], [kind])
 
@@ -109,7 +110,7 @@ def test_seconds(seconds: Any, kept: float | None) -> None:
     assert found[0].seconds == kept
 
 
-def test_no_class_is_told_whatever_is_wrong_with_the_boxes() -> None:
+def test_a_missing_class_is_named_beside_a_wrong_box() -> None:
     result = (rectangle("unicorn", 0, 0, 50, 50), rectangle("cat", 0, 0, 50, 50))
     assert kinds(read(entry("a", annotation(*result)), DEFAULT, SIZE)[1]) == ["no class", "unknown class"]
 
@@ -145,7 +146,7 @@ def test_attributes_belong_to_their_box() -> None:
         ),
         (choice("flying", name="pose", region="r2"), "unknown attribute", "r2: pose: 'flying'"),
         ({**STARS, "value": {"rating": "abc"}}, "malformed", "r2: label: abc; expected a whole number"),
-        (choice("sitting", name="pose", region="r9"), "malformed", "answered for r9, which is no box"),
+        (choice("sitting", name="pose", region="r9"), "malformed", "answered for r9, which is not a box"),
     ],
 )
 def test_attributes_that_do_not_fit(attribute: dict[str, Any], kind: str, what: str) -> None:

@@ -14,7 +14,7 @@ IMAGE = '<Image name="image" value="$image"/>'
 CHOICES = '<Choices name="c" toName="image"><Choice value="a"/></Choices>'
 
 
-def test_the_default_asks_for_one_of_the_ten_classes_and_boxes_with_them() -> None:
+def test_the_default_has_the_ten_classes_and_boxes_with_them() -> None:
     assert DEFAULT.controls == (
         Choices("class", CLASSES, multiple=False, per_region=False),
         Boxes("box", CLASSES),
@@ -22,7 +22,7 @@ def test_the_default_asks_for_one_of_the_ten_classes_and_boxes_with_them() -> No
     assert DEFAULT.image_class == DEFAULT.controls[0]
 
 
-def test_no_key_of_the_default_stands_for_two_things() -> None:
+def test_every_hotkey_of_the_default_is_unique() -> None:
     text = (ROOT / "annotate/project/label_config.xml").read_text()
     keys = [part[0] for part in text.split('hotkey="')[1:]]
     assert len(keys) == len(set(keys)) == 20
@@ -40,34 +40,32 @@ def test_a_scheme_with_attributes_of_boxes() -> None:
     )
 
 
-def test_another_encoding_is_refused_whatever_the_first_line_says(tmp_path: Path) -> None:
+def test_another_encoding_is_refused_whatever_the_first_line_declares(tmp_path: Path) -> None:
     path = tmp_path / "label_config.xml"
     first = '<?xml version="1.0" encoding="ISO-8859-1"?>'
-    path.write_bytes(f"{first}<View>{IMAGE}{CHOICES}</View>".replace('"a"', '"ä"').encode("latin-1"))
+    page = f"{first}<View>{IMAGE}{CHOICES}</View>".replace('"a"', '"ä"')
+    path.write_bytes(page.encode("latin-1"))
     with pytest.raises(UserError, match="not a label scheme"):
         read_scheme(path)
+    path.write_text(page, encoding="utf-8")
+    assert read_scheme(path).image_class == Choices("c", ("ä",), multiple=False, per_region=False)
 
 
 @pytest.mark.parametrize(
-    ("inside", "says", "hint"),
+    ("inside", "message", "hint"),
     [
-        (
-            IMAGE + '<PolygonLabels name="p" toName="image"/>',
-            '<PolygonLabels name="p"> gives results',
-            "Rect",
-        ),
+        (IMAGE + '<PolygonLabels name="p"/>', '<PolygonLabels name="p"> is not supported', "Rectangle"),
         (IMAGE + '<Ranker name="r"/>', "<Ranker", "known are"),
         (f"{IMAGE}\n<<<<<<< HEAD\n{CHOICES}", "xml: git could not merge two branches", "both sides"),
-        (IMAGE + CHOICES + '<TextArea name="t" toName="image"/>', "about the whole image", "perRegion"),
-        (IMAGE + CHOICES + CHOICES, "two controls are called 'c'", "own name"),
-        (IMAGE + CHOICES.replace(' name="c"', ""), "<Choices> has no name", "give it one"),
-        (IMAGE + CHOICES.replace("image", "text"), "does not belong to the image", 'toName="image"'),
+        (IMAGE + CHOICES + '<TextArea name="t"/>', "is for the whole image", "perRegion"),
+        (IMAGE + CHOICES + CHOICES, "controls are named c, c", "own name"),
         (IMAGE + '<Choices name="c" toName="image"/>', "has options ()", "written out"),
         (IMAGE + CHOICES.replace('"a"', '"$options"'), "has options", "written out"),
-        (IMAGE + '<Choice value="a"/>', "stands outside of <Choices>", "nested"),
+        (IMAGE + CHOICES.replace('"a"', '"a|b"'), "has options", "without $ and |"),
+        (IMAGE + '<Choice value="a"/>', "is not directly in <Choices>", "nested"),
         (
             IMAGE + CHOICES.replace("/></Choices>", '><Choice value="b"/></Choice></Choices>'),
-            "outside",
+            "is not directly in",
             "nested",
         ),
         (
@@ -75,37 +73,21 @@ def test_another_encoding_is_refused_whatever_the_first_line_says(tmp_path: Path
             "several labels a box",
             "perRegion",
         ),
-        (IMAGE + CHOICES.replace('value="a"', 'value="a|b"'), "has options", "without $ and |"),
         (IMAGE, "nothing can be labelled", "Choices"),
-        (CHOICES, "expected one <Image", "one image"),
-        (IMAGE.replace("$image", "$photo") + CHOICES, "expected one <Image", "one image"),
+        (CHOICES, "expected a single <Image", "image"),
+        (IMAGE.replace("$image", "$photo") + CHOICES, "expected a single <Image", "image"),
         (IMAGE + "<Choices", "not a label scheme", "git"),
+        (IMAGE + CHOICES + "&x;", "not a label scheme", "git"),
     ],
 )
-def test_what_would_go_unread_is_refused_by_name(tmp_path: Path, inside: str, says: str, hint: str) -> None:
+def test_what_would_be_lost_is_refused_by_name(tmp_path: Path, inside: str, message: str, hint: str) -> None:
     path = tmp_path / "label_config.xml"
     path.write_text(f"<View>{inside}</View>")
     with pytest.raises(UserError) as error:
         read_scheme(path)
     assert str(path) in error.value.what
-    assert says in error.value.what
+    assert message in error.value.what
     assert hint in error.value.hint
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '<!DOCTYPE v [<!ENTITY a "aa"><!ENTITY b "&a;&a;&a;">]><View>&b;</View>',
-        '<!DOCTYPE v SYSTEM "file:///etc/hostname"><View/>',
-        '<!DOCTYPE v [<!ENTITY x SYSTEM "file:///etc/hostname">]><View>&x;</View>',
-        "<View>&x;</View>",
-    ],
-)
-def test_xml_that_could_read_files_or_grow_without_end_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "label_config.xml"
-    path.write_text(text)
-    with pytest.raises(UserError, match=r"DOCTYPE is not allowed|undefined entity"):
-        read_scheme(path)
 
 
 def test_a_missing_scheme(tmp_path: Path) -> None:
@@ -114,21 +96,11 @@ def test_a_missing_scheme(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "number"),
+    ("text", "number"),
     [
-        ("4", "4"),
-        ("4.0", "4"),
-        (" 5 ", "5"),
-        ("0", "0"),
-        ("-0.0", "0"),
-        ("1_0", None),
-        ("-1", None),
-        ("2.5", None),
-        ("many", None),
-        ("nan", None),
-        ("1e400", None),
-        ("True", None),
+        *(("4", "4"), ("4.0", "4"), (" 5 ", "5"), ("0", "0"), ("-0.0", "0"), ("1_0", None), ("-1", None)),
+        *(("2.5", None), ("many", None), ("nan", None), ("1e400", None), ("True", None)),
     ],
 )
-def test_a_rating_is_a_whole_number(said: str, number: str | None) -> None:
-    assert stars(said) == number
+def test_a_rating_is_a_whole_number(text: str, number: str | None) -> None:
+    assert stars(text) == number

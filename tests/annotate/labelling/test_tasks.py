@@ -8,7 +8,7 @@ import pytest
 from annotate.labelling.tasks import Task, read_tasks, write_tasks
 from data.common.errors import UserError
 
-ONE = {"image_id": "test-00001", "image": "annotate/out/images/test-00001.png", "sha256": "ab"}
+ENTRY = {"image_id": "test-00001", "image": "annotate/out/images/test-00001.png", "sha256": "ab"}
 
 
 def test_tasks_come_back_sorted(tmp_path: Path) -> None:
@@ -19,21 +19,21 @@ def test_tasks_come_back_sorted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("[", "not a list of tasks"),
         ("<<<<<<< HEAD\n[", "git could not merge two branches"),
         ("7", "not a list of tasks"),
         ('[{"image_id": "a"}]', "not a list of tasks"),
-        (json.dumps([{**ONE, "sha256": 3}]), "expected texts"),
-        (json.dumps([{**ONE, "image_id": "../outside"}]), "expected letters, digits"),
-        (json.dumps([ONE, ONE]), "test-00001 is there twice"),
+        (json.dumps([{**ENTRY, "sha256": 3}]), "expected strings"),
+        (json.dumps([{**ENTRY, "image_id": "../outside"}]), "expected letters, digits"),
+        (json.dumps([ENTRY, ENTRY]), "test-00001 is there twice"),
     ],
 )
-def test_what_is_no_list_of_tasks_is_refused(tmp_path: Path, content: str, says: str) -> None:
+def test_another_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "tasks.json"
     path.write_text(content)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         read_tasks(path)
 
 
