@@ -6,15 +6,15 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 T = TypeVar("T")
 
 PIPE_SECONDS = 15.0  # between two plain lines: a log of an hour stays readable
-# Before either, no time left is told: what comes first of a work is the slowest of it.
+# Before either is reached no time left is shown: the first steps are the slowest.
 ENOUGH_SHARE, ENOUGH_SECONDS = 0.02, 60.0
 
 
@@ -27,74 +27,54 @@ def clock(seconds: float) -> str:
 
 
 class Task:
-    """A piece of long work that tells how far it is: `advance(n)`, with a note on the latest state."""
+    """Long work that shows how much is done: `advance(n)`, with a note on the latest state."""
 
     def __init__(
-        self, what: str, total: float, unit: str, done: float = 0, file: TextIO | None = None
+        self, what: str, total: float, unit: str, done: float, bar: Progress | None, stderr: bool
     ) -> None:
-        """Name the work, its size in units (`images`, `MB`), what was done before, and where to tell."""
-        self.what, self.total, self.unit, self.file = what, total, unit, file
-        self.done = self.before = done
-        self.started = self.shown = time.monotonic()
+        """Name the work, its size in units (`images`, `%`), what was done before, and where to show it."""
+        self.what, self.total, self.unit, self.done = what, total, unit, done
+        self.bar, self.file = bar, sys.stderr if stderr else sys.stdout
+        self.row = bar.add_task(what, total=total, completed=int(done), note="") if bar else None
+        self.since(done, time.monotonic())
+        self.shown = self.started
 
     def since(self, done: float, started: float) -> None:
-        """Measure the speed from an earlier moment on (of `time.monotonic`), when so much had been done."""
+        """Measure the speed from another moment (of `time.monotonic`), when so much was done."""
         self.before, self.started = done, started
 
     def advance(self, n: float, note: str = "") -> None:
         """Count n more units as done."""
         self.done += n
         now = time.monotonic()
-        if now - self.shown >= PIPE_SECONDS:
+        parts = [note, self._left(now - self.started)]
+        if self.bar and self.row is not None:
+            self.bar.update(self.row, completed=self.done, note="  ".join(filter(None, parts)))
+        elif now - self.shown >= PIPE_SECONDS:
             self.shown = now
-            self._show(now - self.started, note)
+            parts = [self.what, f"{self.done:.0f}/{self.total:.0f} {self.unit}", *parts]
+            print("  ".join(filter(None, parts)), flush=True, file=self.file)
 
-    def _show(self, seconds: float, note: str) -> None:
+    def _left(self, seconds: float) -> str:
         done = self.done - self.before
-        parts = [self.what, f"{self.done:.0f}/{self.total:.0f} {self.unit}"]
-        if note:
-            parts.append(note)
-        if done > 0 and (done >= ENOUGH_SHARE * self.total or seconds >= ENOUGH_SECONDS):
-            parts.append(f"{clock(seconds * (self.total - self.done) / done)} left")
-        print("  ".join(parts), flush=True, file=self.file)
-
-
-class LiveTask(Task):
-    """The same on a terminal: one line that is drawn anew and disappears when the work is done."""
-
-    def __init__(self, bar: Progress, what: str, total: float, unit: str, done: float = 0) -> None:
-        """Draw on the given bar."""
-        super().__init__(what, total, unit, done)
-        self.bar = bar
-        self.row = bar.add_task(what, total=total, completed=int(done), note="")
-
-    def advance(self, n: float, note: str = "") -> None:
-        """Count n more units as done."""
-        self.done += n
-        self.bar.update(self.row, completed=self.done, note=note)
+        if done <= 0 or (done < ENOUGH_SHARE * self.total and seconds < ENOUGH_SECONDS):
+            return ""
+        return f"{clock(seconds * (self.total - self.done) / done)} left"
 
 
 @contextmanager
 def progress(what: str, total: float, unit: str, done: float = 0, stderr: bool = False) -> Iterator[Task]:
-    """Open a piece of work; lines printed meanwhile appear above the bar.
-
-    With `stderr` it is told there, and what is printed goes to where it was going.
-    """
+    """Show the progress of a block; lines printed meanwhile appear above the bar."""
     console = Console(stderr=stderr)
     if not console.is_terminal:
-        yield Task(what, total, unit, done, sys.stderr if stderr else None)
+        yield Task(what, total, unit, done, None, stderr)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.percentage:.0f} %  {task.fields[note]}"),
-        TimeRemainingColumn(),
-    )
-    above = not stderr or (
-        sys.stdout is not None and sys.stdout.isatty()
-    )  # else the bar would take the data to its own stream
+    text = TextColumn("{task.percentage:.0f} %  {task.fields[note]}")
+    # Data on standard output that goes into a file must not be taken to the bar's stream.
+    above = not stderr or sys.stdout.isatty()
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=20), text
     with Progress(*columns, console=console, transient=True, redirect_stdout=above) as bar:
-        yield LiveTask(bar, what, total, unit, done)
+        yield Task(what, total, unit, done, bar, stderr)
 
 
 def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:

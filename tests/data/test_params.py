@@ -54,9 +54,9 @@ WRONG_VALUES = [
     # what does not fit together
     ("size: 16", "size: 40", "recipes.quick.train.progressive goes up to size 40; expected at most 32", ""),
     (
-        "share: 0.78",
-        "share: 0.27}, {size: 16, share: 0.8",
-        "progressive add up to 1.07; expected at most 1",
+        "progressive: [{",
+        "progressive: [{share: 0.5, size: 8}, {",
+        "progressive add up to 1.28; expected at most 1",
         "",
     ),
     ("fall: 0.75", "fall: 0.85", "defaults.rise + fall is 1.1; expected at most 1", "comments"),
