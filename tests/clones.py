@@ -1,4 +1,4 @@
-"""A fresh clone of the repository, and dvc in it as a user runs it."""
+"""A fresh clone of the repository, and dvc in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.tiny import ROOT
 
 
 def make(folder: Path) -> Path:
-    """Make a fresh clone of the repository as it is in the working tree, with no cache and no output."""
+    """Make a fresh clone of the working tree, with no cache and no output."""
     listed = subprocess.check_output(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, text=True
     )
@@ -34,7 +34,7 @@ def commit(folder: Path) -> None:
 
 
 def with_environment(folder: Path) -> None:
-    """Give a clone the environment of the tests as the one that the Makefile makes."""
+    """Link the environment of the tests to where the Makefile makes one."""
     (folder / ".venv").mkdir(exist_ok=True)
     for name in ("bin", "lib", "pyvenv.cfg"):
         if not (folder / ".venv" / name).exists():
@@ -43,17 +43,17 @@ def with_environment(folder: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a user: `python` is the one with the packages, no Label Studio is known."""
-    kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("LABEL_STUDIO", "CIFAR10"))
-    }
+    """Return the variables of a user: `python` is this one, no Label Studio or CIFAR-10 is configured."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "true"}
+    variables = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "true"}
+    return {
+        name: text for name, text in variables.items() if not name.startswith(("LABEL_STUDIO", "CIFAR10"))
+    }
 
 
 def dvc(clone: Path, *arguments: str, code: int = 0) -> str:
-    """Run dvc in the clone and return all that it says."""
-    done = subprocess.run(
+    """Run dvc in the clone and return its output."""
+    process = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments],
         cwd=clone,
         env=environment(),
@@ -62,10 +62,10 @@ def dvc(clone: Path, *arguments: str, code: int = 0) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == code, done.stdout
-    return done.stdout
+    assert process.returncode == code, process.stdout
+    return process.stdout
 
 
-def ran(said: str) -> list[str]:
+def ran(output: str) -> list[str]:
     """Return the stages that a `dvc repro` ran."""
-    return re.findall(r"Running stage '(\w+)'", said)
+    return re.findall(r"Running stage '(\w+)'", output)

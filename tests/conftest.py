@@ -1,4 +1,4 @@
-"""What tests of several rooms need: a small workspace with real images, the full CIFAR-10."""
+"""Fixtures for all rooms: a clone, a workspace with real images, the full CIFAR-10, a browser."""
 
 from __future__ import annotations
 
@@ -26,17 +26,22 @@ settings.register_profile("busy", deadline=None)  # a slow machine is no wrong r
 settings.load_profile("busy")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # before -m selects and xdist distributes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give one worker all that runs on one Label Studio, and each other file's tests to one."""
+    """Mark what needs a server or a browser; one worker gets all tests of the shared server, or of a file."""
     for item in items:
-        server = "label_studio" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("Label Studio" if server else str(item.path)))
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "studio_environment" in fixtures:
+            item.add_marker(pytest.mark.server)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
+        group = "Label Studio" if "label_studio" in fixtures else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c() -> None:
-    """Let SIGINT do what it does in a terminal: what a shell starts in the background is deaf to it."""
+    """Handle SIGINT as in a terminal: a shell's background jobs ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -63,20 +68,20 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # No sandbox: it does not run as root; no shared memory: containers have little.
         flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield started
-        started.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Return a fresh clone of the repository as it is in the working tree, with no cache and no output."""
+    """Return a fresh clone of the working tree, with no cache and no output."""
     return clones.make(tmp_path / "clone")
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, few: dataset.Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder, the current one, in which the training of seconds can run."""
+    """Return the current folder, empty but for what a training of seconds needs."""
     write_params(tmp_path, **TINY)
     for split in dataset.SPLITS:
         few.save(tmp_path / f"data/out/dataset/{split}.safetensors", "sample")

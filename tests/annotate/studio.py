@@ -1,8 +1,7 @@
-"""The commands of a real Label Studio, run as a person does, in a folder and with a home of their own."""
+"""A real Label Studio in a folder of its own, by the commands of a user with an empty home folder."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -22,11 +21,11 @@ from annotate.server.account import Account
 from annotate.server.process import Running
 from tests.tiny import ROOT
 
-# What a shell may hold and Label Studio would take for its own settings; no proxy answers there either.
+# Variables of a shell that Label Studio would take for its own settings, and a proxy that does not exist.
 STRAY = {"HOST": "http://elsewhere.example", "PORT": "1", "DEBUG": "true", "PASSWORD": "stray"}
 STRAY |= {"http_proxy": "http://127.0.0.1:9", "LABEL_STUDIO_PORT": "2"}
 PATIENCE = 300  # seconds: a first start took 40 s to 90 s on two cores, by what else ran there
-# The whole image; one annotation, by which a task is known to be labelled.
+# An annotation of the class.
 CHOICE = {"from_name": "class", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}
 SCHEME = """<View><Image name="image" value="$image"/><Choices name="class" toName="image">
 <Choice value="cat"/><Choice value="dog"/></Choices></View>"""
@@ -34,18 +33,18 @@ SCHEME = """<View><Image name="image" value="$image"/><Choices name="class" toNa
 
 @dataclass(frozen=True)
 class Folder:
-    """A repository as `serve` sees it, beside the home folder of whoever runs it."""
+    """A repository as `serve` sees it."""
 
     path: Path
 
     @property
     def home(self) -> Path:
-        """The home folder, empty at first."""
+        """The home folder of the user, empty at first."""
         return self.path.with_name(f"{self.path.name}-home")
 
     @property
     def kept(self) -> Path:
-        """Where everything lies that Label Studio keeps."""
+        """Where Label Studio's data lie."""
         return self.path / ".label-studio"
 
     @property
@@ -73,24 +72,24 @@ class Folder:
         )
 
     def run(self, *arguments: str, code: int = 0, **options: Any) -> str:
-        """Run a command to its end, check its exit code and return what it said."""
-        with self.command(*arguments, **options) as process:
+        """Run a command to its end, check its exit code and return its output."""
+        with self.command(*arguments, **options) as command:
             try:
-                said, _ = process.communicate(timeout=PATIENCE)
+                output, _ = command.communicate(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
-                process.terminate()  # and with it the server that it waits for
+                command.terminate()  # and with it the server that it waits for
                 raise
-        assert process.returncode == code, said
-        return said
+        assert command.returncode == code, output
+        return output
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Ask the server, with the token."""
+        """Send a request with the token."""
         headers = {"Authorization": f"Token {self.account.token}"}
         return requests.request(method, self.account.url + path, headers=headers, timeout=60, **options)
 
 
 def make(path: Path, environment: Path | None = None) -> Folder:
-    """Make the folder with one image to label; an environment that is there already is linked."""
+    """Make the folder with one image to label; an environment that exists is linked."""
     folder = Folder(path)
     folder.home.mkdir()
     (path / "annotate/out/images").mkdir(parents=True)
@@ -115,15 +114,14 @@ def copy(folder: Folder, path: Path) -> Folder:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+    """Return a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def label(folder: Folder, title: str) -> str:
-    """Make a project with one labelled task; return where to ask for its labels."""
+    """Make a project with one labelled task; return the path of its export."""
     project = folder.ask("POST", "/api/projects", json={"title": title, "label_config": SCHEME}).json()["id"]
     folder.ask("POST", f"/api/projects/{project}/import", json=[{"image": "/data/x.png"}]).raise_for_status()
     (task,) = folder.ask("GET", f"/api/tasks?project={project}").json()["tasks"]
@@ -134,5 +132,5 @@ def label(folder: Folder, title: str) -> str:
 
 def labels(folder: Folder, export: str) -> list[Any]:
     """Return the results of a project's annotations."""
-    tasks = json.loads(folder.ask("GET", export).text)
-    return [one["result"][0]["value"] for task in tasks for one in task["annotations"]]
+    tasks = folder.ask("GET", export).json()
+    return [annotation["result"][0]["value"] for task in tasks for annotation in task["annotations"]]

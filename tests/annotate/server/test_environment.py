@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -36,7 +37,7 @@ def home(room: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def use_uv(monkeypatch: pytest.MonkeyPatch, uv: Path | None) -> None:
     """Let this program, or none, be found as uv."""
-    monkeypatch.setattr(environment.shutil, "which", lambda *_, **__: uv and str(uv))
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: uv and str(uv))
 
 
 def script(room: Path, text: str) -> Path:

@@ -43,7 +43,7 @@ def kill(folder: Folder) -> None:
 
 
 def started(folder: Folder) -> subprocess.Popen[str]:
-    """Run `serve` in the foreground and return once it has said everything."""
+    """Run `serve` in the foreground and return once it has printed everything."""
     command = folder.command("serve")
     assert command.stdout
     lines = [*takewhile(lambda line: line != "to stop it: Ctrl-C\n", iter(command.stdout.readline, ""))]
@@ -51,12 +51,11 @@ def started(folder: Folder) -> subprocess.Popen[str]:
     return command
 
 
-@pytest.mark.server
-def test_it_says_where_it_is_and_how_to_log_in(label_studio: Folder) -> None:
+def test_it_prints_where_it_runs_and_how_to_log_in(label_studio: Folder) -> None:
     account = label_studio.account
-    said = (label_studio.path / "said").read_text()
-    assert said.startswith("starting Label Studio, which takes a minute or two the first time ...\n")
-    assert said.endswith(
+    output = (label_studio.path / "said").read_text()
+    assert output.startswith("starting Label Studio, which takes a minute or two the first time ...\n")
+    assert output.endswith(
         f"Label Studio {RELEASE} is running at {account.url}\n"
         f"log in as {account.username}; the password is LABEL_STUDIO_PASSWORD in .env\n"
         "to stop it: python -m annotate stop\n"
@@ -64,7 +63,6 @@ def test_it_says_where_it_is_and_how_to_log_in(label_studio: Folder) -> None:
     assert label_studio.ask("GET", "/api/version").json()["release"] == RELEASE
 
 
-@pytest.mark.server
 def test_the_login_page_takes_what_dotenv_says(label_studio: Folder) -> None:
     account = label_studio.account
     page = f"{account.url}/user/login/"
@@ -76,7 +74,6 @@ def test_the_login_page_takes_what_dotenv_says(label_studio: Folder) -> None:
         assert browser.get(f"{account.url}/api/projects", timeout=30).status_code == 200
 
 
-@pytest.mark.server
 def test_it_writes_into_its_folder_and_no_secret_anywhere_else(label_studio: Folder) -> None:
     assert list(label_studio.home.iterdir()) == []
     assert (label_studio.path / "made").read_text().split() == [".env", ".label-studio", "annotate"]
@@ -88,7 +85,6 @@ def test_it_writes_into_its_folder_and_no_secret_anywhere_else(label_studio: Fol
             assert not any(secret in content for secret in secrets), path
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("address", ["127.0.0.2", "::1"])
 def test_no_other_address_of_the_machine_reaches_it(label_studio: Folder, address: str) -> None:
     port = label_studio.account.port
@@ -98,7 +94,6 @@ def test_no_other_address_of_the_machine_reaches_it(label_studio: Folder, addres
         pass
 
 
-@pytest.mark.server
 def test_another_name_of_the_machine_is_refused(label_studio: Folder) -> None:
     answer = requests.get(
         f"{label_studio.account.url}/health", headers={"Host": "elsewhere.example"}, timeout=9
@@ -106,7 +101,6 @@ def test_another_name_of_the_machine_is_refused(label_studio: Folder) -> None:
     assert answer.status_code == 400
 
 
-@pytest.mark.server
 @pytest.mark.skipif(not Path("/proc").exists(), reason="needs the /proc of Linux")
 def test_it_sees_no_variable_of_the_shell(label_studio: Folder) -> None:
     assert label_studio.running
@@ -117,7 +111,6 @@ def test_it_sees_no_variable_of_the_shell(label_studio: Folder) -> None:
     assert "LABEL_STUDIO_PORT" not in names
 
 
-@pytest.mark.server
 def test_images_are_served_from_the_folder_and_nothing_beside_it(label_studio: Folder) -> None:
     images = label_studio.path / "annotate/out/images"
     project = label_studio.ask("POST", "/api/projects", json={"title": "images"}).json()["id"]
@@ -131,16 +124,14 @@ def test_images_are_served_from_the_folder_and_nothing_beside_it(label_studio: F
         assert label_studio.account.password not in answer.text
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("arguments", [[], ["--detach", "--port", "65000"]])
 def test_a_second_serve_finds_the_first(label_studio: Folder, arguments: list[str]) -> None:
     before = label_studio.running
-    said = label_studio.run("serve", *arguments)
-    assert f"is running at {label_studio.account.url}\n" in said
+    output = label_studio.run("serve", *arguments)
+    assert f"is running at {label_studio.account.url}\n" in output
     assert label_studio.running == before
 
 
-@pytest.mark.server
 def test_no_redis_of_this_machine_is_asked(second: Folder) -> None:
     with socket.socket() as redis:
         try:
@@ -155,27 +146,24 @@ def test_no_redis_of_this_machine_is_asked(second: Folder) -> None:
     second.run("stop")
 
 
-@pytest.mark.server
 def test_two_at_once_start_one_server(second: Folder) -> None:
     commands = [second.command("serve", "--detach") for _ in range(2)]
-    said = [command.communicate(timeout=studio.PATIENCE)[0] for command in commands]
-    assert all(f"is running at {second.account.url}\n" in text for text in said)
-    assert sorted("starting Label Studio" in text for text in said) == [False, True]
+    output = [command.communicate(timeout=studio.PATIENCE)[0] for command in commands]
+    assert all(f"is running at {second.account.url}\n" in text for text in output)
+    assert sorted("starting Label Studio" in text for text in output) == [False, True]
     assert second.running
     second.run("stop")
 
 
-@pytest.mark.server
 def test_a_token_that_was_changed_is_named_and_not_shown(second: Folder) -> None:
     env = second.path / ".env"
     env.write_text(re.sub("(?<=API_KEY=).*", "f" * 40, env.read_text()))
-    said = second.run("serve", "--detach", code=1)
-    assert f"error: {second.account.url} does not accept the token in .env" in said
-    assert "f" * 40 not in said
+    output = second.run("serve", "--detach", code=1)
+    assert f"error: {second.account.url} does not accept the token in .env" in output
+    assert "f" * 40 not in output
     assert second.running is None
 
 
-@pytest.mark.server
 @pytest.mark.parametrize(
     ("number", "code", "last"),
     [
@@ -193,23 +181,21 @@ def test_in_the_foreground_a_signal_stops_both(second: Folder, number: int, code
     assert second.running is None
 
 
-@pytest.mark.server
 def test_a_server_that_is_killed_is_reported_and_started_again_with_every_label(second: Folder) -> None:
     with started(second) as command:
         assert command.stdout
         export = studio.label(second, "killed")
         kill(second)
-        said = command.stdout.read()
+        output = command.stdout.read()
     assert command.returncode == 1
-    assert "error: Label Studio ended (exit code -9); the end of .label-studio/log:\n" in said
-    assert ' HTTP/1.1" 201 ' in said
-    assert second.account.token not in said
+    assert "error: Label Studio ended (exit code -9); the end of .label-studio/log:\n" in output
+    assert ' HTTP/1.1" 201 ' in output
+    assert second.account.token not in output
     second.run("serve", "--detach")
     assert studio.labels(second, export) == [{"choices": ["cat"]}]
     second.run("stop")
 
 
-@pytest.mark.server
 def test_a_serve_that_is_killed_leaves_a_server_to_find_and_to_stop_once(second: Folder) -> None:
     with started(second) as command:
         command.kill()
@@ -220,7 +206,6 @@ def test_a_serve_that_is_killed_leaves_a_server_to_find_and_to_stop_once(second:
     assert second.run("stop") == "Label Studio is not running\n"
 
 
-@pytest.mark.server
 def test_without_its_dotenv_another_account_sees_the_same_labels(
     label_studio: Folder, tmp_path: Path
 ) -> None:
@@ -234,32 +219,31 @@ def test_without_its_dotenv_another_account_sees_the_same_labels(
     folder.run("stop")
 
 
-@pytest.mark.server
 def test_a_disk_that_is_full_is_named(studio_environment: Path, tmp_path: Path) -> None:
     folder = studio.make(tmp_path / "clone", studio_environment)
 
     def full() -> None:  # the kernel refuses larger files: the database grows to more than a megabyte
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
-    said = folder.run("serve", "--port", str(studio.free_port()), code=1, preexec_fn=full)
-    assert "error: Label Studio ended before it answered; the end of .label-studio/log:\n" in said
-    assert "hint: the disk is full or refuses to be written" in said
-    assert not any(secret in said for secret in (folder.account.password, folder.account.token))
+    output = folder.run("serve", "--port", str(studio.free_port()), code=1, preexec_fn=full)
+    assert "error: Label Studio ended before it answered; the end of .label-studio/log:\n" in output
+    assert "hint: the disk is full or refuses to be written" in output
+    assert not any(secret in output for secret in (folder.account.password, folder.account.token))
     assert folder.running is None
 
 
 def test_a_port_that_is_taken_is_refused_before_anything_is_made(bare: Folder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        said = bare.run("serve", "--port", str(port), code=1)
-    assert f"error: port {port} cannot be used (address already in use)\n" in said
-    assert re.search(r"hint: .*python -m annotate serve --port \d+\n", said)
+        output = bare.run("serve", "--port", str(port), code=1)
+    assert f"error: port {port} cannot be used (address already in use)\n" in output
+    assert re.search(r"hint: .*python -m annotate serve --port \d+\n", output)
     assert not (bare.path / ".env").exists()
     assert not (bare.kept / "env").exists()
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
-def test_a_port_that_is_none_is_refused(bare: Folder, port: str) -> None:
+def test_an_invalid_port_is_refused(bare: Folder, port: str) -> None:
     assert "--port" in bare.run("serve", "--port", port, code=2)
 
 
