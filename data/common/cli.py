@@ -1,8 +1,8 @@
 """How a command starts and ends.
 
-A command ends with `run(main)`: a `UserError` becomes two lines and exit code 1, Ctrl-C one line and exit code
-130, SIGTERM 143, SIGHUP 129, a wrong option the usage and exit code 2. Anything else is a bug and keeps its
-traceback.
+A command ends with `run(main)`: a `UserError` becomes two lines and exit code 1, Ctrl-C one line and exit
+code 130, SIGTERM 143, SIGHUP 129, a wrong option the usage and exit code 2. Anything else is a bug and keeps
+its traceback.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ STARTS_AGAIN = "\ninterrupted: no half-written file is left, the same command st
 
 
 def install() -> None:
-    """Make Ctrl-C one line while a module that is run as a command is still being imported.
+    """Make Ctrl-C one line while a command is still being imported, which takes seconds with PyTorch.
 
-    Importing PyTorch takes seconds. Each room calls this first; while `python -m` imports a package, the name
-    of the command is "-m". Elsewhere nothing is changed.
+    Each room calls this first; while `python -m` imports a package, `sys.argv[0]` is "-m".
     """
     if sys.argv[:1] == ["-m"]:
         sys.excepthook = _report
@@ -47,10 +46,10 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 
 
 def reported(command: Callable[P, None], interrupted: str = RESUMES) -> Callable[P, None]:
-    """Wrap a command so that what a user can cause ends in two lines and not in a traceback.
+    """Wrap a command so that a `UserError` ends it in two lines and not in a traceback.
 
     `interrupted` is what Ctrl-C prints, `RESUMES` or `STARTS_AGAIN`. SIGTERM and SIGHUP end the command with
-    clean-up; otherwise they would leave half-written files.
+    clean-up, so that no half-written file is left.
     """
 
     @functools.wraps(command)
@@ -77,7 +76,7 @@ def run(main: Callable[..., None], interrupted: str = RESUMES) -> None:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """End the command on a signal, even where compiled code makes another exception of it (as pandas does)."""
+    """End the command on a signal, even if compiled code raises another exception for it (as pandas does)."""
     received = 0
 
     def leave(number: int, _: FrameType | None = None) -> NoReturn:

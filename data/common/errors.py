@@ -1,4 +1,4 @@
-"""The error that a user can mend: what is wrong and where, what was expected, and the next command."""
+"""The error that a user can mend: what is wrong and where, what was expected, and the next step."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """Something that the user can mend: the problem with its place, and a hint with the next step."""
+    """A problem with its place, and a hint with the next step."""
 
     def __init__(self, what: str, hint: str) -> None:
-        """Take the problem in one line, and the next command or step."""
+        """Take both, a line each."""
         super().__init__(what)
         self.what = what
         self.hint = hint

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, with the same bytes for the same content."""
+"""Files that are written whole or not at all, with the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,21 +17,25 @@ from data.common.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a disk answers that is full, read-only or failing, or where a path leads nowhere: the user's to mend.
-MENDS = {
+DISK_HINTS = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
     errno.EACCES: "allow writing there",
     errno.EPERM: "allow writing there",
     errno.EROFS: "allow writing there",
-    errno.ENOENT: "choose a folder that is there",
-    errno.ENOTDIR: "choose a path that leads through folders only",
-    errno.EEXIST: "choose a path that leads through folders only",
     errno.EISDIR: "choose a name that no folder has",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ELOOP: "mend the link, or choose another name",
 }
-DISK_ERRORS = {errno.EFBIG, errno.EIO, *MENDS}
+# These and paths that lead nowhere, which the user can mend; any other error is a bug.
+DISK_ERRORS = {
+    *DISK_HINTS,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+}
 
 # How pandas reads a column of names: a class may be called `1` or `None`.
 NAMES: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
@@ -40,22 +43,23 @@ NAMES: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses while `path` is written into a `UserError`; what was there is kept."""
+    """Turn a disk error while `path` is written into a `UserError`."""
     try:
         yield
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
         culprit = f" at {error.filename}" if error.filename else ""
+        hint = DISK_HINTS.get(error.errno, "check the path and the disk")
         raise UserError(
             f"{path}: cannot be written ({os.strerror(error.errno)}{culprit})",
-            f"{MENDS.get(error.errno, 'check the disk')}, then repeat the command; what was there is kept.",
+            f"{hint}, then repeat the command; what was there is kept.",
         ) from error
 
 
 @contextmanager
 def readable(path: Path, hint: str) -> Iterator[None]:
-    """Turn what the disk refuses while `path` is read into a `UserError`; `hint`: if it is missing."""
+    """Turn an error while `path` is read into a `UserError`; `hint` is for a missing file."""
     try:
         yield
     except FileNotFoundError:
@@ -70,58 +74,41 @@ def readable(path: Path, hint: str) -> Iterator[None]:
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, a file or folder to make; rename it if the block succeeds.
 
-    Whatever was at `path` stays until the new one is complete; of a link, what it leads to is replaced.
-    Raises `UserError` if the disk is full, or if a file cannot be there.
+    What was at `path` stays until the new one is complete; of a link, its target is replaced. Raises
+    `UserError` for a disk error, and for a device or pipe.
     """
     with disk_errors(path):
-        path = _target(path)
-    part, old = (path.with_name(f".{path.name}.{os.getpid()}.{kind}") for kind in ("part", "old.part"))
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            raise UserError(f"{path}: not a regular file", "name a file, or leave --output out and redirect.")
+    part, old = (target.with_name(f".{target.name}.{os.getpid()}.{kind}") for kind in ("part", "old.part"))
     try:
         with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             yield part
-            if path.is_dir():
+            if target.is_dir():
                 if not part.is_dir():
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-                path.replace(old)  # rename() does not replace a folder that holds something
-            part.replace(path)
+                target.replace(old)  # rename() does not replace a folder that holds something
+            part.replace(target)
     finally:
-        _clean_up(path, part, old)
-
-
-def _target(path: Path) -> Path:
-    """Return the path that is to be replaced. Raises `UserError` if a pipe or a device is there."""
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    try:
-        mode = target.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return target
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise UserError(f"{path}: not a regular file", "name a file, or leave --output out and redirect.")
-    return target
-
-
-def _clean_up(path: Path, part: Path, old: Path) -> None:
-    """Put the old folder back if the new one did not come; remove the rest, as far as the disk lets it."""
-    with suppress(OSError):
-        if old.is_dir() and not path.exists():
-            old.replace(path)
-    for left in (part, old):
-        with suppress(OSError):
-            if left.is_dir():
-                shutil.rmtree(left)
-            else:
-                left.unlink()
+        with suppress(OSError):  # the new folder could not be renamed
+            if old.is_dir() and not target.exists():
+                old.replace(target)
+        for remainder in (part, old):
+            shutil.rmtree(remainder, ignore_errors=True)
+            with suppress(OSError):
+                remainder.unlink()
 
 
 def check_merged(path: Path, text: str, hint: str) -> None:
-    """Raise `UserError` if a text has the marks that git leaves where it could not merge two branches."""
+    """Raise `UserError` if a text has the marks of a merge conflict of git."""
     if any(line.startswith("<<<<<<< ") for line in text.split("\n")):
         raise UserError(f"{path}: git could not merge two branches and left its marks in it", hint)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one piece, on the disk before it gets its name."""
+    """Write a file atomically, on the disk before it gets its name."""
     with atomic(path) as part, part.open("wb") as file:
         file.write(content)
         file.flush()
