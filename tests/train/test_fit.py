@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from data.datasets import dataset
-from tests.tiny import TINY, Stage, start, tiny, weights, write_params
+from tests.tiny import ROOT, TINY, Stage, start, tiny, weights, write_params
 from train import fit
 from train.core import checkpoint, training
 from train.core.device import on_device
@@ -29,6 +30,7 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     for part in ("  loss ", "  acc ", "  val_loss ", "  val_acc "):
         assert part in lines[-1]
     assert lines[-1].endswith(" s")
+    assert list(pd.read_csv(training.TIMING)) == ["epoch", "size", "seconds", "threads"]
     curves = pd.read_csv(training.CURVES)
     assert list(curves) == ["epoch", "lr", "momentum", "size", "loss", "accuracy", "val_loss", "val_accuracy"]
     metrics = json.loads(fit.METRICS.read_text())
@@ -39,11 +41,11 @@ def test_a_run_prints_a_line_an_epoch_and_writes_model_curves_and_metrics(
     assert not list(checkpoint.FOLDER.glob("*.safetensors"))
 
 
-def test_a_trial_says_how_much_of_the_schedule_it_is(stage: Stage, workspace: Path) -> None:
+def test_max_steps_is_said_with_the_whole_schedule(stage: Stage, workspace: Path) -> None:
     write_params(workspace, **TINY, max_steps=3)
     done = stage("train.fit")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1] == "a trial: the first 3 of 20 steps (max_steps)"
+    assert done.stdout.splitlines()[1] == "only 3 of 20 steps (max_steps)"
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.7, 1.2])
@@ -60,11 +62,7 @@ def test_ctrl_c_while_pytorch_is_imported_is_one_line(workspace: Path, seconds: 
     ("changes", "threads"),
     [  # as `quick`, as `best`
         ({}, "1"),
-        (
-            {"muon_lr": 0.02, "precision": "bfloat16", "colour_jitter": 0.4, "cutout": 12}
-            | {"average_epochs": 2.0},
-            "2",
-        ),
+        ({"muon_lr": 0.02, "precision": "bfloat16", "colour_jitter": 0.4, "cutout": 12}, "2"),
     ],
 )
 def test_twice_gives_the_same_bytes(
@@ -89,7 +87,7 @@ def test_where_no_checkpoint_can_be_the_place_is_named(stage: Stage, workspace: 
 
 
 def test_two_trainings_at_once_are_refused(stage: Stage, workspace: Path) -> None:
-    write_params(workspace, **TINY | {"epochs": 2000, "fall_epochs": 1999.0})
+    write_params(workspace, **TINY | {"epochs": 2000})
     first = start()
     assert first.stdout is not None
     first.stdout.readline()
@@ -97,14 +95,42 @@ def test_two_trainings_at_once_are_refused(stage: Stage, workspace: Path) -> Non
     first.kill()
     first.communicate()
     assert second.returncode == 1
-    assert "error: train/out/checkpoints: another training is at work here" in second.stderr
+    assert "error: train/out/checkpoints: another training is running here" in second.stderr
+
+
+@pytest.mark.slow
+def test_beside_busy_cores_a_training_takes_fewer_threads(workspace: Path) -> None:
+    busy = "import psutil\npsutil.cpu_percent = lambda *_, **__: [100.0] * 512\n"
+    run = start("-c", busy + "from train import fit\nfit.main()", environment={"OMP_NUM_THREADS": ""})
+    output, errors = run.communicate(timeout=60)
+    assert run.returncode == 0, errors
+    if not torch.cuda.is_available():
+        assert ", CPU, 1 thread, " in output
+    assert set(pd.read_csv(training.TIMING)["threads"]) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["quick", "original", "fast", "best"])
+def test_every_recipe_trains_with_another_number_of_epochs(
+    stage: Stage, workspace: Path, recipe: str
+) -> None:
+    """`epochs: 20` alone, here of few steps on tiny networks."""
+    yaml = YAML(typ="safe")
+    values = yaml.load((ROOT / "params.yaml").read_text())
+    small = {"epochs": 20, "depth": 11, "max_steps": 3, "validation": 0, "batch": 64, "devices": 1}
+    values["recipe"], values["recipes"][recipe]["prepare"]["source"] = recipe, "sample"
+    values["recipes"][recipe]["train"] |= small
+    with (workspace / "params.yaml").open("w") as file:
+        yaml.dump(values, file)
+    done = stage("train.fit")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"batch": 65}, "batch is 65; expected at most the 64 train images"),
-        ({"validation": 80}, "validation is 80; expected fewer than train's 80"),
+        ({"batch": 65}, "batch is 65; expected at most the 64 images that are trained on"),
+        ({"validation": 80}, "validation is 80; expected fewer than the 80 train images"),
         ({"max_lrr": 1.0}, "recipes.quick.train.max_lrr is not a parameter"),
     ],
 )
@@ -135,7 +161,7 @@ def test_the_published_run_watches_the_test_images(workspace: Path) -> None:
 
 
 def test_with_nothing_to_watch_the_columns_stay_empty(stage: Stage, workspace: Path) -> None:
-    write_params(workspace, **TINY | {"validation": 0, "epochs": 1, "fall_epochs": 0.0, "progressive": []})
+    write_params(workspace, **TINY | {"validation": 0, "epochs": 1, "progressive": []})
     done = stage("train.fit")
     assert "val_loss" not in done.stdout
     curves = pd.read_csv(training.CURVES)

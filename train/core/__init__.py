@@ -1,1 +1,1 @@
-"""What decides a training result: network, trainer, schedule, optimiser, augmentation, checkpoints, devices."""
+"""What decides a training's result: network, steps, schedule, optimiser, augmentation, devices."""

@@ -1,7 +1,7 @@
-"""Dataset as the network sees them: recoloured, flipped, shifted, blanked and resized, on the device.
+"""Normalisation and random augmentation of batches, on the device.
 
-The whole set lies on the device as uint8, M x 32 x 32 x 3. A batch is taken out of it and recoloured; one
-gather mirrors and shifts it. Colours last makes the result channels_last for the convolutions without a copy.
+The data set lies there as uint8, M x 32 x 32 x 3 (NHWC), so that a batch as N x 3 x S x S is channels_last,
+which convolutions are fastest with, without a copy.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ BRIGHTNESS = 96  # of 255, one and a half standard deviations: what a change of 
 
 @dataclass(frozen=True)
 class Normalise:
-    """What is subtracted from an image of 0 to 255, and what it is divided by.
+    """What is subtracted from an image of 0 to 255, and what it is divided by, both float32.
 
-    mean: 3 (by colour) or 32 x 32 x 3 (the mean image); std: 3. Both float32.
+    mean: 3 (by channel) or 32 x 32 x 3 (the mean image); std: 3.
     """
 
     mean: Tensor
@@ -35,10 +35,10 @@ class Normalise:
 
     @classmethod
     def of(cls, how: str, images: Tensor) -> Normalise:
-        """Choose by "channel", each to mean 0 and deviation 1, or by "image", as Keras' cifar10_resnet.py does.
+        """Return the statistics of "channel", mean 0 and deviation 1 of each, or of "image".
 
-        The latter subtracts the mean of the train images (images, M x 32 x 32 x 3, uint8) and divides by
-        255.
+        The latter subtracts the mean of the train images (M x 32 x 32 x 3, uint8) and divides by 255, as
+        Keras' cifar10_resnet.py does.
         """
         if how == "channel":
             mean, std = (torch.tensor(values, device=images.device) * 255 for values in (MEAN, STD))
@@ -54,8 +54,8 @@ class Normalise:
 WHOLE = slice(None)  # a batch that is not shared with other processes
 
 
-def colours_first(images: Tensor) -> Tensor:
-    """Return N x S x S x 3 as N x 3 x S x S: the same memory, channels_last."""
+def to_nchw(images: Tensor) -> Tensor:
+    """Return a channels_last view, N x 3 x S x S, of N x S x S x 3."""
     return images.permute(0, 3, 1, 2)
 
 
@@ -67,16 +67,16 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def jitter(images: Tensor, changes: Tensor) -> Tensor:
-    """Return images N x 32 x 32 x 3 of 0 to 255 in other colours, float32.
+    """Return images N x 32 x 32 x 3 of 0 to 255 with other colours, float32, not clipped.
 
-    changes, 3 x N, each 0 for none: saturation (distance from grey) and contrast (distance from the image's
-    mean) are multiplied by 1 + change, then change * BRIGHTNESS is added. Nothing is cut off at 0 or 255.
-    After Howard 2013, section 2, where brightness is a factor too and grey weighs the colours.
+    changes, 3 x N, 0 for none: saturation (distance from grey) and contrast (distance from the image's mean)
+    are multiplied by 1 + change, then change * BRIGHTNESS is added. After Howard 2013, section 2, where
+    brightness is a factor too and grey weighs the channels.
     """
     saturation, contrast, brightness = changes[..., None, None, None]
     images = images.float()
     grey = images.mean(3, keepdim=True)
-    middle = images.mean((1, 2, 3), keepdim=True)  # of whole numbers: exact, so alike on every machine
+    middle = images.mean((1, 2, 3), keepdim=True)  # of integers: exact, so equal on every machine
     saturated = grey + (images - grey) * (1 + saturation)
     recoloured: Tensor = middle + (saturated - middle) * (1 + contrast) + brightness * BRIGHTNESS
     return recoloured
@@ -94,7 +94,7 @@ class Augment:
     ) -> Tensor:
         """Return the images at `rows` of `images` (M x 32 x 32 x 3, uint8) as N x 3 x size x size.
 
-        `share` is the part of the batch that is wanted; its images are those that they are in the whole.
+        `share` is the part of the batch to return, augmented as it is in the whole batch.
         """
         generator = seeded(self.params.seed, AUGMENT, step, device=images.device)
         mirrored = self._flip(len(images), rows, epoch, generator)[share]
@@ -102,13 +102,13 @@ class Augment:
         batch = images[rows[share]]
         if self.params.colour_jitter:
             batch = jitter(batch, self._colours(len(rows), generator)[:, share])
-        batch = colours_first(self._gather(self.normalise(batch), mirrored, shift))
+        batch = to_nchw(self._gather(self.normalise(batch), mirrored, shift))
         if self.params.cutout:
             batch = batch * self._cutout(len(rows), generator)[share]
         return resize(batch, size)
 
     def _shift(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw how far each image moves down and right, in pixels: 2 x N x 1, evenly distributed."""
+        """Draw how far each image moves down and right, in pixels: 2 x N x 1, uniform."""
         shape, device = (2, count, 1), generator.device
         if self.params.shift_by == "pixel":
             reach = int(self.params.shift)
@@ -116,10 +116,10 @@ class Augment:
         return (torch.rand(shape, generator=generator, device=device) * 2 - 1) * self.params.shift
 
     def _flip(self, count: int, rows: Tensor, epoch: int, generator: torch.Generator) -> Tensor:
-        """Say which of the images are mirrored, N x 1.
+        """Return which of the images are mirrored, N x 1.
 
-        "alternating": a coin for each image of the set in the first epoch, then turn about, so that
-        every two epochs show both sides (Jordan 2024, 94 % on CIFAR-10 in 3.29 seconds, section 3.6).
+        "alternating": at random in the first epoch, then each image every other epoch (Jordan 2024, 94 % on
+        CIFAR-10 in 3.29 seconds, section 3.6).
         """
         if self.params.flip == "none":
             return torch.zeros(len(rows), 1, dtype=torch.bool, device=rows.device)
@@ -131,7 +131,7 @@ class Augment:
         return ((coins[rows] < 0.5) ^ bool(epoch % 2))[:, None]
 
     def _colours(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw the changes of saturation, contrast and brightness: 3 x N, up to colour_jitter either way."""
+        """Draw changes of saturation, contrast and brightness, 3 x N, at most colour_jitter either way."""
         changes = torch.rand((3, count), generator=generator, device=generator.device) * 2 - 1
         return changes * self.params.colour_jitter
 
@@ -144,18 +144,18 @@ class Augment:
         if self.params.shift_by == "pixel":
             return images[row, y[:, :, None], self._mirror(x, mirrored)[:, None, :]]
         y1, x1 = (self._inside(place + 1) for place in places)
-        (wy, wx) = (shift - whole)[..., None, None]
+        wy, wx = (shift - whole)[..., None, None]
         x, x1 = self._mirror(x, mirrored), self._mirror(x1, mirrored)
-        above, below = (  # each the mean of two neighbours, by nearness
+        above, below = (
             images[row, line[:, :, None], x[:, None, :]] * (1 - wx)
             + images[row, line[:, :, None], x1[:, None, :]] * wx
             for line in (y, y1)
         )
-        between: Tensor = above * (1 - wy) + below * wy
-        return between
+        interpolated: Tensor = above * (1 - wy) + below * wy
+        return interpolated
 
     def _inside(self, place: Tensor) -> Tensor:
-        """Bring coordinates beyond the border back into the image."""
+        """Map coordinates beyond the border into the image, by its edge or its reflection."""
         if self.params.shift_fill == "edge":
             return place.clamp(0, SIDE - 1)
         return (SIDE - 1) - ((SIDE - 1) - place.abs()).abs()
@@ -165,7 +165,7 @@ class Augment:
         return torch.where(mirrored, SIDE - 1 - x, x)
 
     def _cutout(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return N x 1 x 32 x 32, 0 in a square with its centre anywhere in the image, 1 elsewhere."""
+        """Return masks, N x 1 x 32 x 32: 0 in a square with its centre anywhere in the image, else 1."""
         centre = torch.randint(SIDE, (2, count, 1), generator=generator, device=generator.device)
         distance = torch.arange(SIDE, device=generator.device) - centre + self.params.cutout // 2
         inside = (distance >= 0) & (distance < self.params.cutout)

@@ -1,15 +1,15 @@
-"""Checkpoints: a run that was stopped goes on where it stopped, to the same weights bit for bit on the CPU.
+"""Checkpoints: a training that was stopped resumes, to the same weights bit for bit on a CPU.
 
-One safetensors file a checkpoint, in a folder that neither git nor DVC knows: weights, running
-statistics, momentum, the step, the losses of the epoch so far, and the epochs' results. There is no random
-state to save, since every random number is a function of the seed and the step (`train.core.device.seeded`).
+A checkpoint is a safetensors file, in a folder that neither git nor DVC knows: weights, running statistics,
+momentum, step, the losses of the epoch so far and the results of the epochs before. There is no random state,
+since every random number is a function of the seed and the step (`train.core.device.seeded`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,26 +26,25 @@ from train.core.trainer import Trainer
 FOLDER = Path("train/out/checkpoints")
 KEPT = 2  # the latest, and the one before in case that the latest is damaged
 
-# What decides a training's result: of dvc.yaml, the code that the stage `train` depends on.
+# What decides a training's result: the code that the stage `train` of dvc.yaml depends on.
 CODE = ("data/datasets/dataset.py", "train/core", "train/fit.py")
 ROOT = Path(__file__).parents[2]
+
+Metadata = dict[str, Any]  # step, fingerprint, history, seconds, sha256
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a checkpoint belongs to; a run goes on only from one whose every part is its own."""
+    """What a checkpoint belongs to; a training resumes only from one with the same fingerprint."""
 
     recipe: str
     data: str
     code: str
-    device: str  # "cpu" or "cuda": from the same seed each draws other numbers
+    device: str  # "cpu" or "cuda", which draw different random numbers from the same seed
 
     @classmethod
     def of(cls, params: Train, images: Path, device: torch.device, command: str = "fit") -> Fingerprint:
-        """Take checksums of the parameters, of the file of images, and of the code with torch's release.
-
-        Part of the parameters is the command: a run belongs to that which began it.
-        """
+        """Take checksums of command and parameters, of the images' file, and of code and torch's release."""
         paths = [path for name in CODE for path in sorted((ROOT / name).rglob("*.py")) or [ROOT / name]]
         code = [torch.__version__, *(digest(path, "sha256") for path in paths)]
         recipe = _short(command + params.model_dump_json())
@@ -53,11 +52,11 @@ class Fingerprint:
 
     @property
     def name(self) -> str:
-        """What the names of its checkpoints begin with."""
+        """The beginning of its checkpoints' names."""
         return _short("".join(asdict(self).values()))
 
     def differs(self, other: Mapping[str, str]) -> str:
-        """Name the parts in which another run differs."""
+        """Return the names of the parts in which another fingerprint differs."""
         names = {"recipe": "parameters", "data": "images", "code": "code", "device": "devices"}
         return " and ".join(names[part] for part, value in asdict(self).items() if other.get(part) != value)
 
@@ -68,103 +67,84 @@ def _short(text: str) -> str:
 
 @dataclass(frozen=True)
 class ResumeState:
-    """How a run came to where it stands: its epochs' results, and the seconds spent on the present epoch."""
+    """The results of the epochs before, and the seconds spent on the present epoch."""
 
     history: list[dict[str, Any]]
     seconds: float = 0.0
 
 
-def write(trainer: Trainer, fingerprint: Fingerprint, story: ResumeState) -> None:
-    """Save where the trainer stands and how it came there; keep the latest two.
+def write(trainer: Trainer, fingerprint: Fingerprint, state: ResumeState) -> None:
+    """Save the trainer's state; keep the latest two checkpoints.
 
-    All processes call this, and the first one writes. Raises `UserError` if the disk is full or cannot be
-    written to; the checkpoints before are kept.
+    All processes call this, and the first one writes. Raises `UserError` if the disk is full or read-only;
+    earlier checkpoints are kept.
     """
-    # Of all processes: how many there will be after a stop is not known.
+    # Summed, since a training may resume with another number of processes.
     sums = {"losses": trainer.world.sum(trainer.losses), "correct": trainer.world.sum(trainer.correct)}
     if not trainer.world.first:
         return
     names: dict[Tensor, str] = {parameter: name for name, parameter in trainer.network.named_parameters()}
     tensors: dict[str, Tensor] = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
-    for parameter, state in trainer.optimizer.state.items():
-        if (momentum := state.get("momentum_buffer")) is not None:
+    for parameter, buffers in trainer.optimizer.state.items():
+        if (momentum := buffers.get("momentum_buffer")) is not None:
             tensors[f"momentum.{names[parameter]}"] = momentum
     tensors |= {f"epoch.{name}": tensor for name, tensor in sums.items()}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-    about = {"step": trainer.step, "fingerprint": asdict(fingerprint)} | asdict(story)
-    about["sha256"] = _checksum(about, tensors)
-    write_bytes(_path(trainer, fingerprint), save(tensors, {"about": json.dumps(about)}))
+    metadata: Metadata = {"step": trainer.step, "fingerprint": asdict(fingerprint)} | asdict(state)
+    metadata["sha256"] = _checksum(metadata, tensors)
+    path = FOLDER / f"{fingerprint.name}-{trainer.step:08}.safetensors"
+    write_bytes(path, save(tensors, {"metadata": json.dumps(metadata)}))
     for old in _own(fingerprint)[KEPT:]:
         old.unlink()
 
 
-def withdraw(trainer: Trainer, fingerprint: Fingerprint) -> None:
-    """Delete the checkpoint of the present step, if there is one: its weights turned out to be no good."""
-    _path(trainer, fingerprint).unlink(missing_ok=True)
-
-
 def resume(trainer: Trainer, fingerprint: Fingerprint) -> ResumeState:
-    """Bring the trainer to the latest whole checkpoint of its own run and return how it came there.
+    """Load the latest undamaged checkpoint of this training, if there is one.
 
-    Checkpoints of other runs and damaged ones are named and left alone; with none of its own the trainer
-    stays at step 0. What a killed process was writing is removed.
+    Checkpoints of other trainings and damaged ones are named and kept; partial files of killed processes are
+    deleted.
     """
     for part in FOLDER.glob(".*.part") if trainer.world.first else ():
         part.unlink()
-    for path in sorted(FOLDER.glob("*.safetensors")):
-        if not path.name.startswith(fingerprint.name):
-            other = _about(path)
-            reason = f"of other {fingerprint.differs(other['fingerprint'])}" if other else "damaged"
-            print(f"{path}: not used, {reason}; delete it to free the space", flush=True)
-    for path in _own(fingerprint):
-        about, tensors = _about(path), _tensors(path)
-        if about is None or about.pop("sha256") != _checksum(about, tensors):
-            print(f"{path}: not used, damaged; taking the one before", flush=True)
-            continue
-        _load(trainer, tensors)
-        trainer.step = int(about["step"])
-        print(f"{path}: going on after step {trainer.step} of {trainer.total}", flush=True)
-        return ResumeState(about["history"], about["seconds"])
+    for path in sorted(FOLDER.glob("*.safetensors"), reverse=True):
+        metadata, tensors = _read(path)
+        if not metadata:
+            print(f"{path}: not used, damaged; delete it to free the space", flush=True)
+        elif different := fingerprint.differs(metadata["fingerprint"]):
+            print(f"{path}: not used, of other {different}; delete it to free the space", flush=True)
+        else:
+            _load(trainer, tensors)
+            trainer.step = int(metadata["step"])
+            print(f"{path}: resuming after step {trainer.step} of {trainer.total}", flush=True)
+            return ResumeState(metadata["history"], metadata["seconds"])
     return ResumeState([])
 
 
 def clear(fingerprint: Fingerprint) -> None:
-    """Delete the checkpoints of a run that has come to its end: a repeat is to train anew."""
+    """Delete the checkpoints of a training that is complete, so that a repeat starts anew."""
     for path in _own(fingerprint):
         path.unlink()
-
-
-def _path(trainer: Trainer, fingerprint: Fingerprint) -> Path:
-    return FOLDER / f"{fingerprint.name}-{trainer.step:08}.safetensors"
 
 
 def _own(fingerprint: Fingerprint) -> list[Path]:
     return sorted(FOLDER.glob(f"{fingerprint.name}-*.safetensors"), reverse=True)
 
 
-def _about(path: Path) -> dict[str, Any] | None:
-    """Return what a checkpoint says of itself, or None if the file is damaged."""
+def _read(path: Path) -> tuple[Metadata, dict[str, Tensor]]:
+    """Return the metadata and tensors of a checkpoint, or nothing if the file is damaged."""
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["about"])
-            found = {name: about[name] for name in ("step", "fingerprint", "history", "seconds")}
-            return found | {"sha256": about.get("sha256")}  # which those of older code have not
+            metadata = json.loads(file.metadata()["metadata"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        whole = metadata.pop("sha256") == _checksum(metadata, tensors)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
-        return None
+        return {}, {}
+    return (metadata, tensors) if whole else ({}, {})
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file, none if it is damaged."""
-    try:
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError):
-        return {}
-
-
-def _checksum(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+def _checksum(metadata: Metadata, tensors: Mapping[str, Tensor]) -> str:
     """Return a checksum of all that a checkpoint holds: a flipped bit or a missing tensor changes it."""
-    checksum = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    checksum = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         checksum.update(f"{name} {tensors[name].dtype} {[*tensors[name].shape]}".encode())
         checksum.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
@@ -172,17 +152,15 @@ def _checksum(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 
 
 def _load(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
-    trainer.network.load_state_dict(dict(_under(tensors, "network.")))
+    trainer.network.load_state_dict(_with_prefix(tensors, "network."))
     parameters = dict(trainer.network.named_parameters())
-    for name, momentum in _under(tensors, "momentum."):
-        like = torch.empty_like(parameters[name])  # in the memory format that the step goes on in
-        trainer.optimizer.state[parameters[name]]["momentum_buffer"] = like.copy_(momentum)
-    if trainer.world.first:  # the others' part is in it
+    for name, momentum in _with_prefix(tensors, "momentum.").items():
+        buffer = torch.empty_like(parameters[name])  # in the parameter's memory format
+        trainer.optimizer.state[parameters[name]]["momentum_buffer"] = buffer.copy_(momentum)
+    if trainer.world.first:  # these are sums over the processes
         trainer.losses.copy_(tensors["epoch.losses"])
         trainer.correct.copy_(tensors["epoch.correct"])
 
 
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> Iterator[tuple[str, Tensor]]:
-    return (
-        (name.removeprefix(prefix), tensor) for name, tensor in tensors.items() if name.startswith(prefix)
-    )
+def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""The machine that the network runs on: its device, its memory, and where random numbers come from."""
+"""The machine: its device, its memory, the precision it computes in, and seeded random numbers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from data.datasets import dataset
 # Purposes of random numbers: one stream each, so that no two draw the same.
 ORDER, AUGMENT, COINS = range(3)
 
-# glibc's names for mallopt (malloc.h).
+# glibc's parameters of mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
 def choose_device(number: int = 0) -> torch.device:
-    """Choose the GPU of a number if there are GPUs, else the CPU, and set it up.
+    """Return the GPU of that number if there are GPUs, else the CPU.
 
-    float32 is float32 on either: left alone, a GPU's convolutions keep ten bits of each factor (TF32).
+    TF32, which keeps ten bits of each factor of a GPU's convolutions, is switched off.
     """
     if not torch.cuda.is_available():
         return torch.device("cpu")
@@ -33,14 +33,15 @@ def choose_device(number: int = 0) -> torch.device:
 
 
 def describe(device: torch.device) -> str:
-    """Return what a log says about a device: its name, or the number of threads."""
+    """Return a GPU's name, or the number of the CPU's threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Say whether a device multiplies bfloat16 natively; emulated it is many times slower than float32."""
+    """Return whether a device multiplies bfloat16 natively; emulated it is many times slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
@@ -48,45 +49,40 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 
 def in_bfloat16(device: torch.device, precision: str) -> bool:
-    """Say whether a recipe's precision is "bfloat16" and the device has it."""
+    """Return whether a recipe's precision is "bfloat16" and the device has it."""
     return precision == "bfloat16" and computes_bfloat16(device)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the mixed precision of a training step: "float32", or "bfloat16" where the device has it.
+    """Return the mixed precision of a training step (Micikevicius et al. 2018).
 
-    Weights, running statistics and the loss stay in float32 (Micikevicius et al. 2018).
+    Weights, running statistics and the loss stay in float32.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(device, precision))
 
 
 def compiled(network: nn.Module, when: str, device: torch.device) -> nn.Module:
-    """Return the network compiled by torch.compile if it is wanted: "never", on a "gpu", or "always".
-
-    Code is made at the first step, and anew for each size of images. On a GPU the steps are recorded as
-    CUDA graphs.
-    """
+    """Return the network compiled by torch.compile: "never", on a "gpu" (as CUDA graphs), or "always"."""
     if when == "never" or (when == "gpu" and device.type != "cuda"):
         return network
     mode = "reduce-overhead" if device.type == "cuda" else "default"
-    found = torch.compile(network, mode=mode, dynamic=False)
-    assert isinstance(found, nn.Module)  # its types say no more than that it can be called
-    return found
+    module = torch.compile(network, mode=mode, dynamic=False)
+    assert isinstance(module, nn.Module)
+    return module
 
 
 def cannot_compile(error: Exception) -> bool:
-    """Say whether an error comes from torch.compile, as where there is no C++ compiler."""
+    """Return whether an error comes from torch.compile, as where there is no C++ compiler."""
     from torch._dynamo.exc import TorchDynamoException  # two seconds, only where something is compiled
 
     return isinstance(error, TorchDynamoException)
 
 
 def keep_large_blocks() -> None:
-    """Tell glibc to keep freed memory, to be called before the first tensor is made.
+    """Let glibc keep freed memory; call it before the first tensor is made. Elsewhere nothing is done.
 
-    As it comes, glibc returns each large block to the system and faults it in again at the next step: a third
-    of the time of a step and more in float32 at batch 512, nothing to speak of at 128. Elsewhere than on
-    glibc nothing is done.
+    By default glibc returns each large block to the system and faults it in again at the next step: a third
+    of a step's time and more in float32 at batch 512, hardly anything at 128.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -106,8 +102,8 @@ def on_device(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
 def seeded(*key: int, device: torch.device | None = None) -> torch.Generator:
     """Return a generator whose numbers depend on the key alone, such as seed, purpose and step.
 
-    So nothing random has to be saved for a run to go on where it stopped. `SeedSequence` mixes the key, since
-    torch's CPU generator takes no more than 32 bits of a seed.
+    So no random state has to be saved. `SeedSequence` mixes the key into the 32 bits that torch's CPU
+    generator takes.
     """
     state = int(np.random.SeedSequence(key).generate_state(1)[0])
     return torch.Generator(device or "cpu").manual_seed(state)

@@ -3,21 +3,20 @@
     torchrun --nproc-per-node 2 -m train.fit
     devices: 2 in a recipe starts torchrun by itself
 
-Each process holds the whole set and draws the same random numbers, so that a batch is the same images with
-the same changes whatever the number of processes. Without torchrun there is one, and nothing to agree on.
+Each process holds the whole set and draws the same random numbers, so that a batch is the same whatever the
+number of processes.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -28,13 +27,13 @@ from data.common.cli import ENDS, current_handlers
 from data.common.errors import UserError
 from train.core.device import choose_device
 
-# What gloo and NCCL say when a process at the other end of a connection is gone.
+# Errors of gloo and NCCL where the process at the other end of a connection is gone.
 LOST = ("closed by peer", "reset by peer", "Broken pipe", "ncclRemoteError")
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among those of the run: its number, how many there are, and its device."""
+    """This process among those of the run: its rank, how many there are, and its device."""
 
     rank: int
     size: int
@@ -46,24 +45,21 @@ class World:
         return self.rank == 0
 
     def share(self, count: int) -> slice:
-        """Return this process' part of a batch of so many images; the parts differ by one at most."""
+        """Return this process' part of a batch of so many images; parts differ by one image at most."""
         start, end = (count * rank // self.size for rank in (self.rank, self.rank + 1))
         return slice(start, end)
 
-    def agree(self, values: Sequence[int]) -> list[int]:
-        """Return the largest of what the processes say, value by value.
-
-        On the CPU, so that no GPU has to be waited for.
-        """
+    def largest(self, values: Sequence[int]) -> list[int]:
+        """Return the maximum of each value over the processes, exchanged without waiting for a GPU."""
         if self.size == 1:
             return list(values)
-        said = torch.tensor(values)
-        dist.all_reduce(said, dist.ReduceOp.MAX)
-        return [int(value) for value in said]
+        maxima = torch.tensor(values)
+        dist.all_reduce(maxima, dist.ReduceOp.MAX)
+        return [int(value) for value in maxima]
 
     def fail_together(self, problem: UserError | None) -> None:
-        """Raise a problem that any of the processes has; those without one end without a word."""
-        (failed,) = self.agree([problem is not None])
+        """Raise this process' problem, or end without a message if another process has one."""
+        (failed,) = self.largest([problem is not None])
         if problem:
             raise problem
         if failed:
@@ -77,13 +73,12 @@ class World:
         return values
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """Return the network with its gradients averaged over the processes.
+        """Return the network with gradients averaged over the processes.
 
-        Running statistics are those of each process; the first one's count.
+        Each process has its own running statistics; those of the first are saved.
         """
         if self.size == 1:
             return network
-        # Numbers of GPUs; None for processes on the CPU.
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(network, device_ids=ids, forward_sync_buffers=False)
 
@@ -91,62 +86,54 @@ class World:
 ALONE = World(0, 1, torch.device("cpu"))
 
 
-def wanted(devices: int | str) -> int:
+def process_count(devices: int | str) -> int:
     """Return how many processes a recipe asks for: "auto" is one for each GPU."""
-    if isinstance(devices, int):
-        return devices
-    return max(torch.cuda.device_count(), 1)
+    return devices if isinstance(devices, int) else max(torch.cuda.device_count(), 1)
 
 
 def launch(devices: int | str, module: str) -> bool:
     """Run a module in several processes if a recipe asks for them, and return whether it did.
 
-    Raises `UserError` if there are not as many GPUs or if something ended a process; where the processes
-    themselves have said what is wrong, this one ends with the exit code of the first to fail.
+    Raises `UserError` if there are fewer GPUs, or if a process was killed; if a process failed, this one ends
+    with its exit code.
     """
-    count = wanted(devices)
+    count = process_count(devices)
     if count == 1 or dist.is_torchelastic_launched():
         return False
-    _enough(count)
-    # The processes share the processor's cores; torchrun would give each of them a single thread.
+    _check_gpus(count)
+    # The processes share the cores; torchrun would give each of them a single thread.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(torch.get_num_threads() // count, 1)))
+    os.environ.setdefault("LOGLEVEL", "CRITICAL")  # torchrun's reports would bury the processes' errors
     print(f"{count} processes, started by torchrun", flush=True)
-    # It would end the processes by a signal that is ignored, as SIGHUP is under nohup.
-    signals = ",".join(number.name for number in current_handlers((*ENDS, signal.SIGQUIT)))
-    options = ["--standalone", "--nproc-per-node", str(count), "--signals-to-handle", signals]
-    with _quiet_torchrun() as torchrun:
-        torchrun.run(torchrun.parse_args([*options, "-m", module]))
+    _torchrun(["--standalone", "--nproc-per-node", str(count), "-m", module])
     return True
 
 
-@contextmanager
-def _quiet_torchrun() -> Iterator[ModuleType]:
-    """Lend torchrun without its own reports of failures, which bury what the processes say of theirs."""
-    from torch.distributed import run as torchrun  # half a second, only where there are several processes
+def _torchrun(arguments: list[str]) -> None:
+    torchrun: Any = import_module("torch.distributed.run")  # half a second
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    for name in logging.root.manager.loggerDict:
-        if name.startswith("torch.distributed.elastic"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+    # Without those that are ignored, as SIGHUP under nohup.
+    handled = ",".join(number.name for number in current_handlers((*ENDS, signal.SIGQUIT)))
     try:
-        yield torchrun
+        torchrun.run(torchrun.parse_args(["--signals-to-handle", handled, *arguments]))
     except SignalException as stopped:
         raise SystemExit(128 + stopped.sigval) from None
     except ChildFailedError as error:
-        # One that was killed takes others with it, which may be seen in the same moment.
-        killed = {rank: one.signal_name() for rank, one in error.failures.items() if one.exitcode < 0}
+        # A process that was killed makes others fail in the same moment.
+        killed = {rank: failure for rank, failure in error.failures.items() if failure.exitcode < 0}
         if not killed:
             raise SystemExit(error.get_first_failure()[1].exitcode) from None
-        rank, by = next(iter(killed.items()))
+        rank, failure = next(iter(killed.items()))
         raise UserError(
-            f"process {rank} of this training was ended by {by}",
-            "the same command goes on from the last checkpoint; did memory run out?",
+            f"process {rank} of this training was ended by {failure.signal_name()}",
+            "the same command resumes from the last checkpoint; did memory run out?",
         ) from None
 
 
-def _enough(count: int) -> None:
-    """Raise `UserError` if this machine has GPUs, but not as many."""
+def _check_gpus(count: int) -> None:
+    """Raise `UserError` if this machine has GPUs, but fewer than processes."""
     if torch.cuda.is_available() and count > torch.cuda.device_count():
         raise UserError(
             f"{count} processes on this machine, with {torch.cuda.device_count()} GPUs; expected one each",
@@ -156,46 +143,40 @@ def _enough(count: int) -> None:
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """Join the other processes that torchrun started: by NCCL between GPUs, by gloo between CPUs.
+    """Join the processes that torchrun started: by NCCL between GPUs, by gloo between CPUs.
 
-    Raises `UserError` if there are fewer GPUs than processes, or if another process is gone.
+    The first process prints, and errors are shown once a machine. Raises `UserError` if there are fewer GPUs
+    than processes, or if another process has ended.
     """
     if not dist.is_torchelastic_launched():
         yield World(0, 1, choose_device())
         return
-    _enough(int(os.environ["LOCAL_WORLD_SIZE"]))
-    device = choose_device(int(os.environ["LOCAL_RANK"]))
+    _check_gpus(int(os.environ["LOCAL_WORLD_SIZE"]))
+    local_rank = int(os.environ["LOCAL_RANK"])
+    device = choose_device(local_rank)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     world = World(dist.get_rank(), dist.get_world_size(), device)
-    # Each machine's first process says what is wrong there; the others of it would repeat that.
-    speaks = os.environ["LOCAL_RANK"] == "0"
-    with nullcontext() if world.first else _silent(world.rank, speaks), _others_needed():
+    with Path(os.devnull).open("w") as nowhere, _errors_once(local_rank), ExitStack() as stack:
+        if not world.first:
+            stack.enter_context(redirect_stdout(nowhere))
         yield world
-    # Only at a good end: after an error the others may be anywhere, and would have to be waited for.
+    # Not after an error, since the other processes would have to be waited for.
     dist.destroy_process_group()
 
 
 @contextmanager
-def _others_needed() -> Iterator[None]:
-    """Say in one line that another process is gone, which an exchange with it ends in."""
+def _errors_once(local_rank: int) -> Iterator[None]:
+    """Raise `UserError` in a machine's first process alone, also for a connection that is lost."""
     try:
         yield
-    except RuntimeError as error:
-        if not any(words in str(error) for words in LOST):
+    except (UserError, RuntimeError) as error:
+        lost = any(words in str(error) for words in LOST)
+        if isinstance(error, RuntimeError) and not lost:
+            raise
+        if local_rank:
+            raise SystemExit(1) from None
+        if not lost:
             raise
         raise UserError(
-            "another process of this training has ended before its time",
-            "the same command goes on from the last checkpoint.",
+            "another process of this training has ended", "the same command resumes from the last checkpoint."
         ) from None
-
-
-@contextmanager
-def _silent(rank: int, speaks: bool) -> Iterator[None]:
-    """Print nothing but, if this process speaks for another machine than the first one's, what ends it."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        try:
-            yield
-        except UserError as error:
-            if speaks:
-                print(f"process {rank}: {error}", file=sys.stderr)
-            raise SystemExit(1) from None

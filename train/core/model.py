@@ -1,14 +1,12 @@
-"""The trained network as a file: safetensors, which cannot run code, with what it takes to build it again."""
+"""The trained network as a file: safetensors, which cannot run code, with its depth, size and classes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -16,35 +14,33 @@ from torch import Tensor
 from data.common.errors import UserError
 from data.common.files import write_bytes
 from data.datasets.dataset import CLASSES, SIDE
-from data.params import Side
-from train.core.augment import Normalise, colours_first, resize
+from train.core.augment import Normalise, resize, to_nchw
 from train.core.network import ResNet, to_device
 
 MODEL = Path("train/out/model.safetensors")
-SIZE: TypeAdapter[int] = TypeAdapter(Side, config=ConfigDict(strict=True))
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network with what has to be done to an image before it."""
+    """A network with the normalisation and size of its inputs."""
 
     network: ResNet
     normalise: Normalise
-    size: int = SIDE  # in pixels, at which it is shown images: that of its recipe
+    size: int = SIDE  # side of its inputs in pixels
 
     def inputs(self, images: Tensor) -> Tensor:
         """Return images, N x 32 x 32 x 3, uint8, as the network takes them: N x 3 x size x size."""
-        return resize(colours_first(self.normalise(images)), self.size)
+        return resize(to_nchw(self.normalise(images)), self.size)
 
 
 def write(model: Model, path: Path = MODEL) -> None:
     """Write weights, running statistics and normalisation, with depth, size and class names."""
     network = model.network
-    about = {"architecture": "ResNet v2", "classes": CLASSES, "depth": network.depth, "size": model.size}
+    metadata = {"architecture": "ResNet v2", "classes": CLASSES, "depth": network.depth, "size": model.size}
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     tensors |= {"input.mean": model.normalise.mean, "input.std": model.normalise.std}
-    # One entry holds it all: safetensors writes several in no fixed order.
-    write_bytes(path, save(tensors, {"about": json.dumps(about, sort_keys=True)}))
+    # A single entry, since safetensors writes several in no fixed order.
+    write_bytes(path, save(tensors, {"about": json.dumps(metadata, sort_keys=True)}))
 
 
 def load(device: torch.device, path: Path = MODEL) -> Model:
@@ -57,10 +53,9 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
         hint = f'train one with "dvc repro", or bring the latest back with "dvc checkout --force {MODEL}".'
     try:
         with safe_open(path, "pt", device=str(device)) as file:
-            about = json.loads(file.metadata()["about"])
+            metadata = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        classes, network = about["classes"], ResNet(about["depth"])
-        size = _size(about)
+        classes, network, size = metadata["classes"], ResNet(metadata["depth"]), int(metadata["size"])
         normalise = Normalise(tensors.pop("input.mean"), tensors.pop("input.std"))
         network.load_state_dict(tensors)
     except FileNotFoundError:
@@ -69,13 +64,5 @@ def load(device: torch.device, path: Path = MODEL) -> Model:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: not a trained network ({reason})", hint) from None
     if classes != list(CLASSES):
-        raise UserError(f"{path}: knows the classes {classes}; expected {list(CLASSES)}", hint)
+        raise UserError(f"{path}: has the classes {classes}; expected {list(CLASSES)}", hint)
     return Model(to_device(network, device), normalise, size)
-
-
-def _size(about: Mapping[str, object]) -> int:
-    """Return the size that a file names, or that of older ones. Raises `ValueError` for what is no size."""
-    try:
-        return SIZE.validate_python(about.get("size", SIDE))
-    except ValidationError as error:
-        raise ValueError(f"size: {error.errors()[0]['msg']}") from None

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 STEM = 16  # channels of the first convolution
 BN_EPS = 1e-3  # Keras' default, which the published run used
 
-# Standard deviation of a standard normal distribution that is cut off at two: Keras' truncated
-# initialisers divide by it, so that the weights have the variance asked for.
+# Standard deviation of a normal distribution truncated at two deviations: Keras' initialisers divide by it,
+# so that the weights have the variance of He et al.
 TRUNCATED_STD = 0.87962566103423978
 
 
@@ -26,33 +26,33 @@ class PreActivation(nn.Sequential):
 
 
 class Block(nn.Module):
-    """A bottleneck: 1x1, 3x3, 1x1 convolutions around which the input is carried unchanged.
+    """A bottleneck of 1x1, 3x3, 1x1 convolutions with an identity shortcut.
 
-    A block that changes the shape carries its input through a 1x1 convolution without batch norm.
+    Where the shape changes, the shortcut is a 1x1 convolution without batch norm.
     """
 
     def __init__(self, inputs: int, width: int, outputs: int, stride: int, bn_momentum: float) -> None:
         """Take N x inputs x S x S to N x outputs x S/stride x S/stride."""
         super().__init__()
         first = conv(inputs, width, 1, stride)
-        # The very first block's input comes out of the stem already normalised and activated.
+        # The first block's input comes out of the stem normalised and activated.
         self.reduce = first if inputs == STEM else PreActivation(first, bn_momentum)
         self.spatial = PreActivation(conv(width, width, 3), bn_momentum)
         self.expand = PreActivation(conv(width, outputs, 1), bn_momentum)
         self.shortcut = conv(inputs, outputs, 1, stride) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the bottleneck learned to what came in; nothing follows the addition."""
+        """Return shortcut plus residual; nothing follows the addition."""
         shortcut: Tensor = self.shortcut(x)
-        learned: Tensor = self.expand(self.spatial(self.reduce(x)))
-        return learned + shortcut
+        residual: Tensor = self.expand(self.spatial(self.reduce(x)))
+        return residual + shortcut
 
 
 class ResNet(nn.Module):
     """ResNet v2 of depth 9 n + 2: a stem, three stages of n blocks, batch norm, ReLU, mean, dense layer."""
 
     def __init__(self, depth: int = 56, classes: int = 10, bn_momentum: float = 0.1) -> None:
-        """Make the network with Keras' initialisation from torch's global random state.
+        """Initialise as Keras does, from torch's global random state.
 
         Raises `ValueError` if depth is not 9 n + 2.
         """
@@ -92,10 +92,10 @@ def batch_norm(channels: int, momentum: float) -> nn.BatchNorm2d:
 
 
 def to_device(network: ResNet, device: torch.device) -> ResNet:
-    """Move a network to its device, colours last: what convolutions are fastest with, on GPUs and CPUs."""
+    """Move a network to its device, with kernels as channels_last, the fastest on GPUs and CPUs."""
     for parameter in network.parameters():
         if parameter.ndim == 4:
-            # `contiguous` would leave a 1x1 kernel its strides, and those of its gradient would be others.
+            # `contiguous` keeps the strides of a 1x1 kernel, which then differ from those of its gradient.
             like = torch.empty_like(parameter, memory_format=torch.channels_last)
             parameter.data = like.data.copy_(parameter.data)
     return network.to(device)

@@ -1,8 +1,7 @@
 """Super-convergence's one cycle (Smith and Topin 2018; Smith 2018): a pure function of the step.
 
-The learning rate climbs in a straight line from `start_lr` to `max_lr`, falls in a straight line to
-`final_lr` and stays there; momentum goes to its value at the peak and back. No state, so nothing to save and
-nothing to get out of step.
+The learning rate rises linearly from `start_lr` to `max_lr`, falls linearly to `final_lr` and stays there;
+momentum goes to `momentum_at_peak` and back.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ from data.params import Train
 
 @dataclass(frozen=True)
 class Schedule:
-    """The cycle of a run of `epochs` epochs with `steps` steps each."""
+    """The cycle of a run with `steps` steps an epoch."""
 
     params: Train
     steps: int  # in an epoch
 
     @property
     def total(self) -> int:
-        """The number of steps in the whole schedule."""
+        """How many steps the whole schedule has."""
         return self.params.epochs * self.steps
 
     def _epoch(self, step: int) -> float:
-        """Return where in the cycle a step lies, in epochs.
+        """Return a step's place in the cycle, in epochs.
 
-        A rate by step is that in the middle of the step: neither the first nor the last one is spent at a
-        rate of zero. A rate by epoch is that of its beginning, as Keras' LearningRateScheduler sets it.
+        By step that of its middle, so that no step has a rate of 0; by epoch that of the epoch's beginning,
+        as in Keras' LearningRateScheduler.
         """
         if self.params.lr_changes == "epoch":
             return step // self.steps

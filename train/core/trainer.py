@@ -1,7 +1,7 @@
-"""The training loop: steps over a set that lies on the device, with nothing between one step and the next.
+"""Training steps on a data set that lies on the device, with nothing between one step and the next.
 
-Whatever is random is a function of the seed and the step, and the learning rate of the step alone: a trainer
-that gets weights, momentum and step number of another one goes on as that one would have.
+Random numbers are a function of the seed and the step, the learning rate of the step alone: a trainer with
+the weights, momentum and step of another continues exactly as that one would.
 """
 
 from __future__ import annotations
@@ -26,23 +26,18 @@ from train.core.schedule import Schedule
 
 
 class Trainer:
-    """A network on its way through a recipe; `step` is the number of steps done."""
+    """A network, its data and its optimiser; `step` is the number of steps done."""
 
     def __init__(self, params: Train, images: Tensor, labels: Tensor, world: World = ALONE) -> None:
-        """Take the whole train set on its device: images M x 32 x 32 x 3, uint8; labels M, int64.
+        """Take the train set on its device: images M x 32 x 32 x 3, uint8; labels M, int64.
 
-        Raises `UserError` if a batch is larger than the set, or too small for the processes.
+        Raises `UserError` if an epoch's last batch has fewer images than there are processes.
         """
-        if params.batch > len(images):
-            raise UserError(
-                f"batch is {params.batch}; expected at most the {len(images)} train images",
-                "choose a smaller batch, or hold out fewer images, in params.yaml or in --set of trials.",
-            )
         smallest = (len(images) - 1) % params.batch + 1
         if smallest < world.size:
             raise UserError(
-                f"batch is {params.batch}, the last one of an epoch of {len(images)} images "
-                f"{smallest}; expected at least an image for each of {world.size} processes",
+                f"batch is {params.batch}, the last batch of an epoch of {len(images)} images {smallest}; "
+                f"expected at least an image for each of {world.size} processes",
                 "choose another batch, or fewer devices, in params.yaml.",
             )
         self.world, self.device = world, images.device
@@ -52,9 +47,9 @@ class Trainer:
         self.restart(params, images, labels)
 
     def restart(self, params: Train, images: Tensor, labels: Tensor) -> None:
-        """Go back to step 0, with other images or another seed if need be: what is compiled stays so.
+        """Go back to step 0, with other images or parameters, without compiling again.
 
-        The parameters may differ in anything but depth, bn_momentum and compile.
+        depth, bn_momentum and compile stay as they are.
         """
         self.params, self.images, self.labels = params, images, labels
         torch.manual_seed(params.seed)
@@ -64,17 +59,17 @@ class Trainer:
         self.schedule = Schedule(params, self.steps)
         self.total = min(params.max_steps or self.schedule.total, self.schedule.total)
         self.step = 0
-        # Of the epoch's steps: this process' share of the batch's mean loss, and its right answers. Of those
-        # before a stop the first process has all.
+        # Of the epoch's steps: this process' part of the batch's mean loss, and its correct predictions.
+        # After a checkpoint was loaded the first process has the sums of all.
         self.losses = torch.zeros(self.steps, device=self.device)
         self.correct = torch.zeros(self.steps, device=self.device)
         self._augment = Augment(params, Normalise.of(params.normalise, images))
         self._order = torch.empty(0, dtype=torch.int64)
-        self._ordered = -1  # the epoch that `_order` is of
+        self._order_epoch = -1
 
     @property
     def model(self) -> Model:
-        """The network as it stands, with the normalisation that it was trained with."""
+        """The network with the normalisation and the size of its inputs."""
         return Model(self.network, self._augment.normalise, self.params.size)
 
     @property
@@ -87,18 +82,18 @@ class Trainer:
         return next((size for end, size in self.params.parts if epoch < end), self.params.size)
 
     def count(self, step: int) -> int:
-        """Return how many images a step takes: the last one of an epoch has what is left."""
+        """Return how many images a step takes: the last one of an epoch has the rest."""
         return min(self.params.batch, len(self.images) - step % self.steps * self.params.batch)
 
     def work(self, steps: int) -> float:
-        """Return what so many first steps cost, in images of 32 x 32: the area is what takes the time."""
+        """Return the cost of the first steps, by area, in images of 32 x 32."""
         epochs, rest = divmod(steps, self.steps)
         whole = sum(len(self.images) * (self.size(epoch) / SIDE) ** 2 for epoch in range(epochs))
         return whole + min(rest * self.params.batch, len(self.images)) * (self.size(epochs) / SIDE) ** 2
 
     @property
     def equivalent_epochs(self) -> float:
-        """The epochs' worth of images of 32 x 32 that the steps so far took."""
+        """The cost of the steps so far, in epochs at 32 x 32 pixels."""
         return round(self.work(self.step) / len(self.images), 2)
 
     def take_step(self) -> None:
@@ -112,9 +107,9 @@ class Trainer:
         self.step += 1
 
     def update(self, images: Tensor, labels: Tensor, batch: int) -> tuple[Tensor, Tensor]:
-        """Move the weights by this process' share, N x 3 x S x S, of a batch of so many images.
+        """Update the weights by this process' share, N x 3 x S x S, of a batch of so many images.
 
-        Returns its part of the batch's mean loss, and its count of right answers.
+        Returns its part of the batch's mean loss, and its number of correct predictions.
         """
         for group in self.optimizer.param_groups:
             group["lr"], group["momentum"] = self.schedule.lr(self.step), self.schedule.momentum(self.step)
@@ -130,7 +125,7 @@ class Trainer:
             if forward is self._eager or not cannot_compile(error):
                 raise
             reason = str(error).strip().splitlines()[0]
-            print(f"not compiled, runs as it is: {type(error).__name__}: {reason}", flush=True)
+            print(f"not compiled, runs without: {type(error).__name__}: {reason}", flush=True)
             self.forward = self._eager
             loss, correct = self._gradients(self._eager, images, labels, batch)
         self.optimizer.step()
@@ -139,44 +134,44 @@ class Trainer:
     def _gradients(
         self, forward: nn.Module, images: Tensor, labels: Tensor, batch: int
     ) -> tuple[Tensor, Tensor]:
-        """Put the gradients of a batch into the weights; return loss and right answers as `update` does."""
+        """Compute the gradients of a batch; return loss and correct predictions as `update` does."""
         self.optimizer.zero_grad()
         with autocast(self.device, self.params.precision):
-            answers = forward(images)
-        answers = answers.to(torch.promote_types(answers.dtype, torch.float32))  # out of bfloat16
-        mean = F.cross_entropy(answers, labels, label_smoothing=self.params.label_smoothing)
+            logits = forward(images)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # out of bfloat16
+        mean = F.cross_entropy(logits, labels, label_smoothing=self.params.label_smoothing)
         loss = mean * (len(labels) / batch)
         # Gradients are averaged over the processes.
         (loss * self.world.size).backward()  # type: ignore[no-untyped-call]
-        return loss.detach(), (answers.argmax(1) == labels).sum()
+        return loss.detach(), (logits.argmax(1) == labels).sum()
 
     def _keep_velocity(self, before: float, now: float) -> None:
-        """Let a new learning rate concern new gradients alone, as in Keras, where momentum holds the rate.
+        """Let a new learning rate apply to new gradients alone, as in Keras.
 
-        Its SGD keeps v = momentum v - lr gradient and adds v; torch keeps the gradients' sum and multiplies
-        all of it by the rate of the moment. At a rate of 0 Keras goes on by momentum, and torch stands. Muon
-        makes no use of how long a momentum is, so its kernels' stay.
+        Its SGD keeps v = momentum v - lr gradient and adds v; torch keeps the sum of the gradients and
+        multiplies all of it by the present rate. At a rate of 0 Keras goes on by momentum, and torch stands.
+        The scale of Muon's momentum does not matter.
         """
         if before == now or not now:
             return
         for group in self.optimizer.param_groups:
-            for parameter in () if group.get("turn") else group["params"]:
+            for parameter in () if group.get("muon") else group["params"]:
                 momentum = self.optimizer.state[parameter].get("momentum_buffer")
                 if momentum is not None:
                     momentum.mul_(before / now)
 
     def _rows(self, epoch: int) -> Tensor:
-        """Return the set's order in an epoch, the same whenever it is asked for."""
-        if epoch != self._ordered:
+        """Return the order of the images in an epoch."""
+        if epoch != self._order_epoch:
             generator = seeded(self.params.seed, ORDER, epoch, device=self.device)
             self._order = torch.randperm(len(self.images), generator=generator, device=self.device)
-            self._ordered = epoch
+            self._order_epoch = epoch
         return self._order
 
     def totals(self) -> tuple[float, float]:
         """Return mean loss and accuracy of the latest epoch's steps so far; this reads from the device.
 
-        Raises `UserError` with step and learning rate if a loss or a weight is not a number any more.
+        Raises `UserError` if a loss or a weight is NaN or infinite.
         """
         done = (self.step - 1) % self.steps + 1
         sums = self.world.sum(torch.stack([self.losses[:done], self.correct[:done]]))
@@ -184,27 +179,26 @@ class Trainer:
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             self.diverged(self.step - done + int(bad[0]))
-        sound = torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all()
-        if any(self.world.agree([not sound])):
-            self.diverged(self.step - 1)  # a loss is that before its step, which may have ruined the weights
+        finite = torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all()
+        if any(self.world.largest([not finite])):
+            self.diverged(self.step - 1)  # its loss is computed before the weights change
         sizes = torch.tensor([self.count(step) for step in range(done)])
         return ((losses * sizes).sum() / sizes.sum()).item(), (correct.sum() / sizes.sum()).item()
 
     def diverged(self, step: int) -> NoReturn:
-        """Stop a run that no number is left of since a step, counted from 0."""
+        """Raise `UserError` for a loss that is NaN or infinite at a step, counted from 0."""
         raise UserError(
-            f"the loss is not a number at step {step + 1} of {self.total} "
+            f"the loss became NaN or infinite at step {step + 1} of {self.total} "
             f"(epoch {step // self.steps + 1}, learning rate {self.schedule.lr(step):.4g})",
-            "lower max_lr or raise rise, in params.yaml or in --set of trials: a run begins anew.",
+            "lower max_lr or raise rise, in params.yaml or with --set.",
         )
 
 
 def optimizer(network: nn.Module, params: Train, device: torch.device) -> torch.optim.SGD:
-    """Return SGD, or Muon for the kernels where `muon_lr` says so.
+    """Return SGD, with Muon for convolutions where `muon_lr` is not 0.
 
-    Weight decay is on the weights of convolutions and the dense layer alone: batch norm's scales and all
-    biases are vectors, and decaying them gains nothing (Jia et al. 2018, section 3.2). Kernels under Muon
-    keep their length, so that there is nothing to decay.
+    Weight decay is on the weights of convolutions and the dense layer alone: decaying biases and batch norm
+    gains nothing (Jia et al. 2018, section 3.2). Kernels under Muon keep their norm.
     """
     weights = [tensor for tensor in network.parameters() if tensor.ndim > 1]
     vectors = [tensor for tensor in network.parameters() if tensor.ndim == 1]
@@ -215,7 +209,7 @@ def optimizer(network: nn.Module, params: Train, device: torch.device) -> torch.
     if params.muon_lr:
         kernels = [tensor for tensor in weights if tensor.ndim == 4]
         groups[0]["params"] = [tensor for tensor in weights if tensor.ndim == 2]
-        groups.append({"params": kernels, "turn": params.muon_lr / params.max_lr})
+        groups.append({"params": kernels, "muon": params.muon_lr / params.max_lr})
     on_gpu = device.type == "cuda"
     settings: dict[str, Any] = {
         "lr": params.max_lr,

@@ -1,39 +1,48 @@
-"""A training epoch by epoch: what is printed, recorded and saved on its way, and how it stops and goes on."""
+"""Runs the training: prints and records its epochs, saves checkpoints, stops and resumes."""
 
 from __future__ import annotations
 
 import math
+import os
+import signal
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pandas as pd
+import torch
 from torch import Tensor
 
+from data.common.cli import RESUMES, current_handlers, handled
 from data.common.errors import UserError
 from data.common.files import write_csv
 from data.common.progress import Task, progress
 from train.core import checkpoint
 from train.core.checkpoint import Fingerprint, ResumeState
 from train.core.inference import logits, score
-from train.core.stopping import Stop
+from train.core.threads import ProcessorTime
 from train.core.trainer import Trainer
 
 CURVES = Path("train/out/plots/curves.csv")
 TIMING = Path("train/out/timing.csv")
 
 CHECKPOINT_SECONDS = 600.0  # the most that a stop may cost within an epoch
-# Between two looks at the loss; each waits for the device, and a GPU does an epoch in seconds.
+# Between two reads of the loss; each waits for the device, and a GPU does an epoch in seconds.
 LOOK_SECONDS = {"cpu": 1.0, "cuda": 10.0}
-# Of several processes all ask one another whether to stop, look or save: on GPUs not at each step, which
-# takes milliseconds there; on CPUs it takes seconds, and a cluster waits for few.
+# Several processes agree whether to stop, look or save: on GPUs not at each step, which takes milliseconds
+# there; on CPUs it takes seconds, and a cluster waits for few.
 STEPS_APART = {"cpu": 1, "cuda": 8}
 
 Row = dict[str, Any]  # an epoch's results; None where no images are watched
 
 
 class Training:
-    """A trainer with what is kept of its way: the epochs' results, checkpoints, the curves on disk."""
+    """Runs the training, records its history, saves checkpoints."""
 
     def __init__(
         self,
@@ -43,52 +52,40 @@ class Training:
         curves: Path = CURVES,
         timing: Path = TIMING,
     ) -> None:
-        """Go on from the latest checkpoint if there is one.
+        """Resume from the latest checkpoint if there is one.
 
-        Raises `UserError` if the processes of one training found different ones.
+        Raises `UserError` if the processes of one training have different ones.
         """
         self.trainer, self.watched, self.fingerprint = trainer, watched, fingerprint
         self.curves, self.timing = curves, timing
         state = checkpoint.resume(trainer, fingerprint)
-        latest, earliest = trainer.world.agree([trainer.step, -trainer.step])
+        latest, earliest = trainer.world.largest([trainer.step, -trainer.step])
         if latest != -earliest:
             raise UserError(
-                f"the processes found checkpoints of different steps, {-earliest} and {latest}",
+                f"the processes have checkpoints of different steps, {-earliest} and {latest}",
                 f"let all of them share one {checkpoint.FOLDER}, or delete it everywhere.",
             )
         self.history, self.before = state.history, state.seconds  # seconds of the epoch before a stop
         self.saved = self.started = time.monotonic()
+        self.processor = ProcessorTime()
 
-    def to_the_end(self, stop: Stop) -> None:
+    def run(self, stop: Stop) -> None:
         """Train epoch after epoch; print a line and write the curves after each.
 
-        When a stop is asked for, a checkpoint is written first.
+        If a stop is requested, a checkpoint is written first.
         """
         trainer = self.trainer
-        if self._owed:
-            self._finish(stop)
-        done = self._share(trainer.step)
+        done = self._percent(trainer.step)
         begun = done, time.monotonic()
         while trainer.step < trainer.total:
             self.started = time.monotonic()
             with progress("training", 100, "%", done) as task:
                 task.since(*begun)
                 self._epoch(task, stop)
-            done = self._share(trainer.step)
-            self._finish(stop)
-            self._obey(stop)
-
-    @property
-    def _owed(self) -> bool:
-        """Whether the latest epoch's steps are done and its results are not there: it was stopped between."""
-        trainer = self.trainer
-        over = trainer.step == trainer.total or trainer.step % trainer.steps == 0
-        return over and math.ceil(trainer.step / trainer.steps) > len(self.history)
-
-    def _obey(self, stop: Stop) -> None:
-        """End all processes if one of them was asked to stop."""
-        (asked,) = self.trainer.world.agree([stop.asked])
-        stop.obey(asked)
+            done = self._percent(trainer.step)
+            self._finish()
+            (received,) = trainer.world.largest([stop.received])
+            stop.obey(received)
 
     def _epoch(self, task: Task, stop: Stop) -> None:
         """Train to the end of the epoch, with a look at the loss, and a checkpoint, now and then."""
@@ -103,29 +100,35 @@ class Training:
                 continue
             now = time.monotonic()
             due = now - looked > LOOK_SECONDS[trainer.device.type], now - self.saved > CHECKPOINT_SECONDS
-            asked, look, save = trainer.world.agree([stop.asked, *due])
-            if not (asked or look or save):
+            received, look, save = trainer.world.largest([stop.received, *due])
+            if not (received or look or save):
                 continue
             loss, accuracy = trainer.totals()
-            note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
-            if save or asked:
+            if save or received:
                 self._save()
-            stop.obey(asked)
-            # After the checkpoint: who stops a run may have closed what is written to.
-            task.advance(self._share(trainer.step) - self._share(shown), note)
+            stop.obey(received)
+            # After the checkpoint: the terminal may be gone.
+            note = f"epoch {epoch + 1}/{trainer.params.epochs}  loss {loss:.4f}  acc {accuracy:.4f}"
+            if trainer.device.type == "cpu" and trainer.world.size == 1:
+                note += self.processor.note()
+            task.advance(self._percent(trainer.step) - self._percent(shown), note)
             looked, shown = now, trainer.step
 
-    def _finish(self, stop: Stop) -> None:
-        """Record an epoch that is over."""
+    def _finish(self) -> None:
+        """Validate and record an epoch that is over, then save a checkpoint."""
+        loss, accuracy = self.trainer.totals()
+        if self.trainer.world.first:
+            self.history.append(self._row(loss, accuracy))
+            write_curves(self.history, self.curves, self.timing)
+        self.before, self.started = 0.0, time.monotonic()
+        self._save()
+        if self.trainer.world.first:
+            print(line(self.history[-1], self.trainer.params.epochs), flush=True)
+
+    def _row(self, loss: float, accuracy: float) -> Row:
+        """Return the results of the epoch that is over."""
         trainer, last = self.trainer, self.trainer.step - 1
         epoch = last // trainer.steps
-        loss, accuracy = trainer.totals()
-        if len(self.watched[0]):  # validation takes a while, and a cluster kills what is slow to stop
-            self._save()
-            self._obey(stop)
-        if not trainer.world.first:
-            self._save()
-            return
         row: Row = {
             "epoch": epoch + 1,
             "lr": round(trainer.schedule.lr(last), 6),
@@ -136,30 +139,26 @@ class Training:
             "val_loss": None,
             "val_accuracy": None,
             "seconds": round(self._seconds(), 1),
+            "threads": torch.get_num_threads(),
         }
         if len(self.watched[0]):
             result = score(logits(trainer.model, self.watched[0], "validating"), self.watched[1])
             if not math.isfinite(result.loss):
-                checkpoint.withdraw(trainer, self.fingerprint)
                 trainer.diverged(last)
             row |= {"val_loss": round(result.loss, 4), "val_accuracy": round(result.accuracy, 4)}
-        self.history.append(row)
-        write_curves(self.history, self.curves, self.timing)
-        self.before, self.started = 0.0, time.monotonic()
-        self._save()
-        print(line(row, trainer.params.epochs), flush=True)
+        return row
 
-    def _share(self, steps: int) -> float:
-        """Return how much of the whole work so many steps are, in per cent."""
+    def _percent(self, steps: int) -> float:
+        """Return the cost of the first steps, in per cent of the whole training."""
         return 100 * self.trainer.work(steps) / self.trainer.work(self.trainer.total)
 
     def _seconds(self) -> float:
-        """Return how long the present epoch has taken, with what it took before a stop."""
+        """Return how long the present epoch has taken, with its time before a stop."""
         return self.before + time.monotonic() - self.started
 
     def _save(self) -> None:
         checkpoint.write(self.trainer, self.fingerprint, ResumeState(self.history, self._seconds()))
-        self.trainer.world.agree([0])  # nobody goes before it is written
+        self.trainer.world.largest([0])  # no process continues before it is written
         self.saved = time.monotonic()
 
 
@@ -173,7 +172,52 @@ def line(row: Row, epochs: int) -> str:
 
 
 def write_curves(history: list[Row], curves: Path = CURVES, timing: Path = TIMING) -> None:
-    """Write the epochs' results; what a clock says goes into a file of its own: it differs each time."""
+    """Write the epochs' results, and apart from them what differs from run to run."""
     table = pd.DataFrame(history).astype({"epoch": int, "size": int})
-    write_csv(curves, table.drop(columns="seconds"))
-    write_csv(timing, table[["epoch", "size", "seconds"]])
+    write_csv(curves, table.drop(columns=["seconds", "threads"]))
+    write_csv(timing, table[["epoch", "size", "seconds", "threads"]])
+
+
+@dataclass
+class Stop:
+    """The first signal that asks the training to stop, 0 for none."""
+
+    received: int = 0
+
+    def obey(self, number: int) -> None:
+        """End the process if there is a signal: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if number:
+            with suppress(OSError):  # nobody may read it any more
+                print(RESUMES, file=sys.stderr, flush=True)
+            raise SystemExit(128 + number)
+
+
+@contextmanager
+def stoppable(patient: bool = False) -> Iterator[Stop]:
+    """Note the first signal, to be obeyed after the present step; a second Ctrl-C or SIGTERM acts at once.
+
+    `patient` ignores the second, too: torchrun passes on what each of its processes may have received. SIGHUP
+    never acts at once, since terminal, shell and system all send it; a terminal is not written to after it.
+    What is ignored already, as SIGHUP under nohup, stays ignored.
+    """
+    stop, before = Stop(), current_handlers()
+    terminals = [stream for stream in (1, 2) if os.isatty(stream)]
+
+    def note(number: int, _: FrameType | None) -> None:
+        stop.received = stop.received or number
+        if number == signal.SIGHUP:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for stream in terminals:
+                os.dup2(nowhere, stream)
+            os.close(nowhere)
+        elif not patient:
+            for other in before.keys() - {signal.SIGHUP}:
+                signal.signal(other, before[other])
+        more = "" if patient or number == signal.SIGHUP else "; once more to stop at once"
+        with suppress(OSError):
+            print(f"\nstopping after this step{more}", file=sys.stderr, flush=True)
+
+    with handled(before, by=note):
+        yield stop

@@ -39,11 +39,11 @@ def make(**changes: object) -> Augment:
     return Augment(tiny(**changes), Normalise.of("channel", torch.empty(0)))
 
 
-def test_with_everything_off_the_images_come_as_they_are(images: Tensor) -> None:
+def test_with_everything_off_the_images_are_unchanged(images: Tensor) -> None:
     assert torch.allclose(raw(apply(images)), images[:16].float(), atol=1e-3)
 
 
-def test_the_images_come_with_colours_last_for_the_convolutions(images: Tensor) -> None:
+def test_batches_are_channels_last(images: Tensor) -> None:
     for size in (16, 32):
         assert apply(images, size=size).is_contiguous(memory_format=torch.channels_last)
 

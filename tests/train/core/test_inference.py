@@ -12,7 +12,7 @@ from train.core import inference
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
-def test_answers_do_not_depend_on_how_images_are_batched(
+def test_logits_do_not_depend_on_the_batches(
     few: Dataset, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     images = as_tensors(few)[0]
@@ -28,16 +28,16 @@ def test_answers_do_not_depend_on_how_images_are_batched(
 
 
 @pytest.mark.parametrize(
-    ("answers", "labels", "loss", "accuracy"),
+    ("logits", "labels", "loss", "accuracy"),
     [
         ([[0.0, 0.0]], [0], math.log(2), 1.0),
         ([[0.0, 1.0]], [0], math.log(1 + math.e), 0.0),
         ([[100.0, 0.0], [100.0, 0.0]], [0, 1], 50.0, 0.5),
     ],
 )
-def test_score_is_mean_cross_entropy_and_share_of_right_answers(
-    answers: list[list[float]], labels: list[int], loss: float, accuracy: float
+def test_score_is_mean_cross_entropy_and_share_of_correct_predictions(
+    logits: list[list[float]], labels: list[int], loss: float, accuracy: float
 ) -> None:
-    score = inference.score(torch.tensor(answers), torch.tensor(labels))
+    score = inference.score(torch.tensor(logits), torch.tensor(labels))
     assert score.loss == pytest.approx(loss)
     assert score.accuracy == accuracy

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tests.tiny import tiny
-from train.core.muon import Muon, Table, orthogonal
+from train.core.muon import Layout, Muon, orthogonal
 from train.core.network import ResNet
 from train.core.trainer import optimizer
 
@@ -22,14 +22,14 @@ def kernel(rows: int, columns: int, seed: int = 1) -> nn.Parameter:
 
 
 @given(st.integers(1, 24), st.integers(1, 24), st.integers(0, 1000))
-def test_all_directions_get_nearly_the_same_length(rows: int, columns: int, seed: int) -> None:
+def test_all_singular_values_come_near_to_1(rows: int, columns: int, seed: int) -> None:
     matrix = torch.randn(1, rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     left, values, right = torch.linalg.svd(matrix[0], full_matrices=False)
     made = orthogonal(matrix)[0]
-    lengths = torch.einsum("ri,rc,ic->i", left, made, right)  # along the matrix' own directions
-    assert torch.allclose(made, left @ torch.diag(lengths) @ right, atol=1e-6)  # and there are no others
-    assert (lengths < 1.25).all()
-    assert (lengths[values > 0.05 * matrix.norm()] > 0.6).all()
+    values_after = torch.einsum("ri,rc,ic->i", left, made, right)  # along the matrix' singular vectors
+    assert torch.allclose(made, left @ torch.diag(values_after) @ right, atol=1e-6)
+    assert (values_after < 1.25).all()
+    assert (values_after[values > 0.05 * matrix.norm()] > 0.6).all()
 
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
@@ -37,7 +37,7 @@ def test_no_gradient_is_no_step(dtype: torch.dtype | None) -> None:
     assert torch.equal(orthogonal(torch.zeros(2, 3, 4), dtype), torch.zeros(2, 3, 4))
 
 
-def test_in_bfloat16_directions_get_nearly_the_same_length_too() -> None:
+def test_in_bfloat16_singular_values_come_near_to_1_too() -> None:
     matrix = torch.randn(1, 16, 64, generator=torch.Generator().manual_seed(5))
     made = orthogonal(matrix, torch.bfloat16)
     assert made.dtype == torch.float32
@@ -49,11 +49,11 @@ def test_in_bfloat16_directions_get_nearly_the_same_length_too() -> None:
 
 @pytest.mark.parametrize(("rows", "columns"), [(16, 48), (48, 16), (24, 24)])
 @pytest.mark.parametrize("nesterov", [True, False])
-def test_it_goes_where_torchs_own_goes(rows: int, columns: int, nesterov: bool) -> None:
-    """For matrices of equal length torch's differs by a factor alone, and rounds to bfloat16."""
+def test_an_update_has_the_direction_of_torchs_muon(rows: int, columns: int, nesterov: bool) -> None:
+    """For matrices of equal norm torch's differs by a factor alone, and rounds to bfloat16."""
     ours = kernel(rows, columns)
     theirs = nn.Parameter(ours.detach().flatten(1).clone())
-    mine = Muon([{"params": [ours], "turn": 1.0}], lr=1e-3, momentum=0.9, nesterov=nesterov)
+    mine = Muon([{"params": [ours], "muon": 1.0}], lr=1e-3, momentum=0.9, nesterov=nesterov)
     torchs = torch.optim.Muon([theirs], lr=1e-3, weight_decay=0.0, momentum=0.9, nesterov=nesterov)
     for step in range(3):
         before, base = ours.detach().flatten(1).clone(), theirs.detach().clone()
@@ -63,7 +63,7 @@ def test_it_goes_where_torchs_own_goes(rows: int, columns: int, nesterov: bool) 
         mine.step()
         torchs.step()  # type: ignore[no-untyped-call]
         moved, expected = ours.detach().flatten(1) - before, theirs.detach() - base
-        # Ours then goes back to its length: what is left is across the kernel.
+        # Ours is then brought back to its norm: what is left is orthogonal to the kernel.
         expected -= before * (expected * before).sum() / before.square().sum()
         assert torch.cosine_similarity(moved.flatten(), expected.flatten(), dim=0) > 0.99
 
@@ -72,12 +72,12 @@ SHAPES = [(6, 4, 3, 3), (6, 4, 3, 3), (9, 4, 3, 3), (6, 12, 1, 1), (12, 6, 1, 1)
 
 
 def kernels(shapes: list[tuple[int, int, int, int]]) -> list[nn.Parameter]:
-    """Return kernels with gradients, colours last as in training."""
+    """Return kernels with gradients, channels_last as in training."""
     generator = torch.Generator().manual_seed(7)
     made = []
     for shape in shapes:
-        one = torch.randn(shape, generator=generator).to(memory_format=torch.channels_last)
-        made.append(nn.Parameter(one))
+        weights = torch.randn(shape, generator=generator).to(memory_format=torch.channels_last)
+        made.append(nn.Parameter(weights))
         made[-1].grad = torch.randn(shape, generator=generator)
     return made
 
@@ -87,13 +87,13 @@ def kernels(shapes: list[tuple[int, int, int, int]]) -> list[nn.Parameter]:
     ("few_calls", "dtype", "nearness"),
     [(False, None, 1e-4), (True, None, 1e-4), (True, torch.bfloat16, 0.05)],
 )
-def test_many_kernels_turn_each_by_its_own_gradient(
+def test_kernels_updated_together_move_as_each_alone(
     nesterov: bool, few_calls: bool, dtype: torch.dtype | None, nearness: float
 ) -> None:
-    """Of one shape, wide, narrow, and of as many rows: together as each alone."""
+    """Of one shape, wide, narrow, and with as many rows."""
 
     def steps(of: list[nn.Parameter], few_calls: bool, dtype: torch.dtype | None = None) -> None:
-        group = {"params": of, "turn": 1.0}
+        group = {"params": of, "muon": 1.0}
         settings = {"lr": 0.1, "momentum": 0.9, "nesterov": nesterov}
         optimiser = Muon([group], few_calls=few_calls, dtype=dtype, **settings)
         for _ in range(3):
@@ -101,33 +101,33 @@ def test_many_kernels_turn_each_by_its_own_gradient(
 
     before, together, alone = kernels(SHAPES), kernels(SHAPES), kernels(SHAPES)
     steps(together, few_calls, dtype)
-    for one in alone:
-        steps([one], False)
-    for old, one, other in zip(before, together, alone, strict=True):
-        assert ((one - other).norm() < nearness * (other - old).norm()).item()
-        assert one.is_contiguous(memory_format=torch.channels_last)
+    for single in alone:
+        steps([single], False)
+    for old, moved, expected in zip(before, together, alone, strict=True):
+        assert ((moved - expected).norm() < nearness * (expected - old).norm()).item()
+        assert moved.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_matrices_of_a_table_are_those_of_its_kernels_and_zeros() -> None:
+def test_a_layout_has_the_matrices_of_its_kernels_padded_with_zeros() -> None:
     made = kernels(SHAPES)
-    table = Table(made)
-    batches = table.matrices(made)
+    layout = Layout(made)
+    batches = layout.matrices(made)
     assert [batch.shape for batch in batches] == [(4, 6, 36), (1, 9, 36), (1, 36, 48)]
-    for one, back in zip(made, table.kernels(batches), strict=True):
-        assert torch.equal(one, back)
-        assert one.stride() == back.stride()
-    flat = [one.detach().permute(0, 2, 3, 1).flatten(1) for one in made]
+    for original, back in zip(made, layout.kernels(batches), strict=True):
+        assert torch.equal(original, back)
+        assert original.stride() == back.stride()
+    flat = [original.detach().permute(0, 2, 3, 1).flatten(1) for original in made]
     for matrix, expected in zip(batches[0], [flat[0], flat[1], flat[3], flat[4].T], strict=True):
         assert torch.equal(matrix[:, : expected.shape[1]], expected)
         assert not matrix[:, expected.shape[1] :].any()
 
 
-def test_a_step_turns_a_kernel_by_its_share_and_keeps_its_length() -> None:
-    one = kernel(32, 64)
-    before = one.detach().clone()
-    Muon([{"params": [one], "turn": 0.1}], lr=0.5, momentum=0.9, nesterov=True).step()
-    assert one.norm().item() == pytest.approx(before.norm().item(), rel=1e-5)
-    assert ((one - before).norm() / before.norm()).item() == pytest.approx(0.05, rel=0.25)
+def test_a_step_moves_a_kernel_by_its_share_and_keeps_its_norm() -> None:
+    weights = kernel(32, 64)
+    before = weights.detach().clone()
+    Muon([{"params": [weights], "muon": 0.1}], lr=0.5, momentum=0.9, nesterov=True).step()
+    assert weights.norm().item() == pytest.approx(before.norm().item(), rel=1e-5)
+    assert ((weights - before).norm() / before.norm()).item() == pytest.approx(0.05, rel=0.25)
 
 
 def test_all_other_weights_move_as_by_torchs_sgd() -> None:
@@ -144,8 +144,8 @@ def test_all_other_weights_move_as_by_torchs_sgd() -> None:
     assert not isinstance(second, Muon)
     first.step()
     second.step()
-    for (name, one), other in zip(muon.named_parameters(), plain.parameters(), strict=True):
-        assert torch.equal(one, other) == (one.ndim != 4), name
+    for (name, ours), expected in zip(muon.named_parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours, expected) == (ours.ndim != 4), name
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_all_other_weights_move_as_by_torchs_sgd() -> None:
         ("cuda", "float32", True, True, None),
     ],
 )
-def test_a_gpu_turns_all_kernels_in_few_calls_in_the_precision_of_the_recipe(
+def test_on_a_gpu_few_calls_in_the_recipes_precision_update_all_kernels(
     device: str,
     precision: str,
     native: bool,
@@ -171,7 +171,7 @@ def test_a_gpu_turns_all_kernels_in_few_calls_in_the_precision_of_the_recipe(
     assert (made.few_calls, made.dtype) == (few_calls, dtype)
 
 
-def test_at_the_peak_a_kernel_turns_by_muon_lr() -> None:
+def test_at_the_peak_a_kernel_moves_by_muon_lr() -> None:
     torch.manual_seed(3)
     network = ResNet(11)
     made = optimizer(network, tiny(muon_lr=0.02, max_lr=0.5), torch.device("cpu"))
@@ -180,5 +180,5 @@ def test_at_the_peak_a_kernel_turns_by_muon_lr() -> None:
         parameter.grad = torch.randn_like(parameter)
     made.step()  # the optimiser's own rate is max_lr
     pairs = zip(network.parameters(), before, strict=True)
-    turns = [((one - old).norm() / old.norm()).item() for one, old in pairs if one.ndim == 4]
-    assert np.mean(turns) == pytest.approx(0.02, rel=0.25)
+    moves = [((kernel - old).norm() / old.norm()).item() for kernel, old in pairs if kernel.ndim == 4]
+    assert np.mean(moves) == pytest.approx(0.02, rel=0.25)

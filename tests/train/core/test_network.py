@@ -68,7 +68,7 @@ def test_depth_56_has_the_published_numbers() -> None:
     assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 55
 
 
-def test_a_image_takes_193_million_multiply_adds() -> None:
+def test_an_image_takes_193_million_multiply_adds() -> None:
     counted = []
 
     def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -93,7 +93,7 @@ def test_pre_activation_is_everywhere_but_at_the_very_first() -> None:
         assert isinstance(block.shortcut, nn.Conv2d | nn.Identity)  # no batch norm on the way around
 
 
-def test_a_block_whose_convolutions_are_zero_carries_its_input_through() -> None:
+def test_a_block_whose_convolutions_are_zero_is_the_identity() -> None:
     block = ResNet(20).blocks[1]
     nn.init.zeros_(convolutions(block)[-1].weight)
     x = torch.randn(2, 64, 8, 8)

@@ -1,6 +1,6 @@
 """The recipe `original` point by point; the rest of it is tested where it lives, as named here.
 
-Learning rates to the last digit: test_schedule.py. Layers and initialisation: test_resnet.py. Shifts by part
+Learning rates to the last digit: test_schedule.py. Layers and initialisation: test_network.py. Shifts by part
 of a pixel: test_augment.py. That the test images are watched: test_fit.py.
 """
 
@@ -24,12 +24,14 @@ POINTS = {
     "depth": 56,
     "size": 32,  # every image as it is
     "progressive": (),
+    "rise": 0.46,  # of 50 epochs: lr 0.1 in the first, 1.5 in the 24th
+    "fall": 0.46,  # 0.1 in the 47th
     "muon_lr": 0.0,  # SGD
     "batch": 512,  # 98 steps an epoch
     "epochs": 50,
     "validation": 0,  # 98 steps of 512 are all 50,000 images
     "watch_test": True,  # val_acc ends at 0.9048, a multiple of 1 / 10,000
-    "lr_changes": "epoch",  # by a LearningRateScheduler; test_loop.py: momentum as in Keras
+    "lr_changes": "epoch",  # by a LearningRateScheduler; test_trainer.py: momentum as in Keras
     "momentum": 0.95,
     "momentum_at_peak": 0.95,
     "nesterov": False,
