@@ -65,14 +65,13 @@ def read(
     `images` is where its images lie, if not among ours. Raises `UserError` if nothing can be used.
     """
     loaded = load(path, tasks, scheme, images, as_predictions)
-    _print_problems(path, loaded, as_predictions)
+    _report(path, loaded, scheme, as_predictions)
     if not loaded.annotations:
         raise UserError(
             f"{path}: no label in it fits our images and scheme",
             "see above; its images have to be in annotate/project/tasks.json, or be found with --images, and "
             "its classes in annotate/project/label_config.xml.",
         )
-    _print_losses(loaded, scheme, as_predictions)
     annotations: dict[str, list[Annotation]] = defaultdict(list)
     for annotation in loaded.annotations:
         annotations[annotation.image].append(annotation)
@@ -81,33 +80,34 @@ def read(
     return ImportedLabels(version, dict(annotations), scheme, loaded.sizes, only_gaps)
 
 
-def _print_problems(path: Path, loaded: Loaded, as_predictions: bool) -> None:
+def _report(path: Path, loaded: Loaded, scheme: Scheme, as_predictions: bool) -> None:
+    """Print what can be used of a file, and what cannot."""
+    file, annotations = loaded.file, loaded.annotations
     for problem in loaded.problems:
         print(f"{problem.image}: {problem.kind}: {problem.what}")
-    boxes = sum(len(annotation.boxes) for annotation in loaded.annotations)
-    images = len({annotation.image for annotation in loaded.annotations})
-    print(f"{path} ({loaded.file.format}): {images} images with {boxes} boxes can be used")
+    boxes = sum(len(annotation.boxes) for annotation in annotations)
+    images = len({annotation.image for annotation in annotations})
+    print(f"{path} ({file.format}): {images} images with {boxes} boxes can be used")
     kinds = Counter(problem.kind for problem in loaded.problems)
     if kinds:
         print(f"problems: {', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}")
-    if loaded.file.unused_predictions:
-        hint = "" if as_predictions else "; --as predictions takes those of images without labels"
-        print(f"{loaded.file.unused_predictions} predictions in it skipped{hint}")
-    if loaded.file.bare_predictions:
-        print(f"{loaded.file.bare_predictions} predictions in it skipped: only their ids are there")
-
-
-def _print_losses(loaded: Loaded, scheme: Scheme, as_predictions: bool) -> None:
-    unclassed = sum(not annotation.label for annotation in loaded.annotations)
-    if scheme.image_class and unclassed:
-        print(f"{unclassed} annotations in it have no {scheme.image_class.name}")
-    people = {annotation.annotator for annotation in loaded.annotations}
-    if as_predictions:
-        further = len(loaded.annotations) - len({annotation.image for annotation in loaded.annotations})
-        if further:
-            print(f"{further} annotations skipped: one prediction an image, the first annotator's")
-    elif len(people) > 1:
-        print(f"{len(people)} annotators in it become the owner of the token: their agreement is lost")
+    question = scheme.image_class.name if scheme.image_class else None
+    people = len({annotation.annotator for annotation in annotations})
+    hint = "" if as_predictions else "; --as predictions takes those of images without labels"
+    remarks = {
+        f"predictions in it skipped{hint}": file.unused_predictions,
+        "predictions in it skipped: only their ids are there": file.bare_predictions,
+        f"annotations in it have no {question}": sum(not each.label for each in annotations if question),
+        "annotations skipped: one prediction an image, the first annotator's": (
+            len(annotations) - images if as_predictions else 0
+        ),
+        "annotators in it become the owner of the token: their agreement is lost": (
+            people if people > 1 and not as_predictions else 0
+        ),
+    }
+    for remark, count in remarks.items():
+        if count:
+            print(f"{count} {remark}")
 
 
 def annotate(

@@ -25,6 +25,7 @@ from annotate.label_studio import client
 from annotate.labelling.boxes import Size
 from annotate.labelling.tasks import Task, write_tasks
 from annotate.server.account import Account
+from data.common.errors import UserError
 from data.common.files import digest
 from tests.annotate import studio
 from tests.tiny import ROOT
@@ -57,10 +58,17 @@ class Clone:
         Path("annotate/project/label_config.xml").write_text(text)
 
     def push(self, **options: Any) -> str:
-        """Push, and return what was said."""
+        """Push, and return what was printed."""
         self.capsys.readouterr()
         push.push(**options)
         return self.capsys.readouterr().out
+
+    def error(self, **options: Any) -> UserError:
+        """Push in vain, and return the error, which does not show the token."""
+        with pytest.raises(UserError) as error:
+            self.push(**options)
+        assert self.account.token not in str(error.value)
+        return error.value
 
     def by(self, url: str) -> None:
         """Reach the server at another address."""
@@ -80,17 +88,23 @@ class Clone:
     @property
     def number(self) -> int:
         """The project's number."""
-        found = self.ask("GET", f"/api/projects/?page_size=100&title={self.project}")["results"]
-        (number,) = [one["id"] for one in found if one["title"] == self.project]
+        page = self.ask("GET", f"/api/projects/?page_size=100&title={self.project}")
+        (number,) = [project["id"] for project in page["results"]]
         return int(number)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The project as the server has it."""
+        settings: dict[str, Any] = self.ask("GET", f"/api/projects/{self.number}/")
+        return settings
 
     @property
     def there(self) -> list[dict[str, Any]]:
         """What is in the project: tasks with annotations, drafts and predictions, by image."""
-        found = self.ask(
+        page = self.ask(
             "GET", f"/api/tasks/?project={self.number}&page_size=1000&fields=all&resolve_uri=false"
         )
-        return sorted(found["tasks"], key=lambda task: str(task["data"]["image_id"]))
+        return sorted(page["tasks"], key=lambda task: str(task["data"]["image_id"]))
 
     def label(self, number: int, label: str, **more: Any) -> None:
         """Annotate a task with a class."""
@@ -109,10 +123,10 @@ class Clone:
         )
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        """Run `python -m annotate` to its end; return its exit code and what it said."""
+        """Run `python -m annotate` to its end; return its exit code and what it printed."""
         with self.command(*arguments) as process:
-            said, _ = process.communicate(timeout=120)
-        return process.returncode, said
+            printed, _ = process.communicate(timeout=120)
+        return process.returncode, printed
 
 
 @contextmanager
@@ -120,15 +134,16 @@ def opened(
     folder: studio.Folder, test: str, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Clone]:
     """Go into the folder of a server, empty it of another test's images, and name a project."""
-    patch.setattr(client, "PAUSE", 0.01)
+    patch.setattr(client, "PAUSES", (0.01, 0.01))
     name = re.sub(r"\W+", " ", test.removeprefix("test_"))[:40]
     project = f"{name.strip()} {secrets.token_hex(3)}"
     account = folder.account  # before the environment names another
     patch.chdir(folder.path)
     shutil.rmtree("annotate")
     Path("annotate/out/images").mkdir(parents=True)
+    Path("annotate/project").mkdir()
     for name in NAMES:
-        shutil.copy(ROOT / "annotate" / name, Path("annotate") / name)
+        shutil.copy(ROOT / "annotate/project" / name, Path("annotate/project") / name)
     patch.setenv("LABEL_STUDIO_URL", account.url)
     patch.setenv("LABEL_STUDIO_API_KEY", account.token)
     patch.setenv("LABEL_STUDIO_PROJECT", project)

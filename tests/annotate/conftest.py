@@ -1,4 +1,4 @@
-"""An empty folder to work in, a server that answers as it is told, and a real Label Studio."""
+"""An empty folder to work in, a server with prepared replies, and a real Label Studio."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import pytest
 
 from annotate.server import environment
 from tests.annotate import studio
+from tests.annotate.clone import Clone, opened
+from tests.annotate.proxy import Proxy, before
 from tests.tiny import ROOT
 
 
@@ -29,7 +31,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer; `cut` promises more bytes than come, `wait` is in seconds, `location` sends on."""
+    """A reply; `cut` promises more bytes than come, `wait` is in seconds, `location` redirects."""
 
     status: int = 200
     body: bytes = b""
@@ -41,7 +43,7 @@ class Reply:
 
 @dataclass
 class FakeServer:
-    """Answers each path with its replies in turn, the last one again and again, and notes who asked."""
+    """Gives the replies of each path in turn, the last one again and again, and records the requests."""
 
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -60,6 +62,7 @@ class FakeServer:
 def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fake.tokens.add(self.headers.get("Authorization", ""))
             reply = fake.next(self.path)
             time.sleep(reply.wait)
@@ -68,9 +71,11 @@ def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
             if reply.location:
                 self.send_header("Location", reply.location)
             self.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
-            with suppress(ConnectionError):  # whoever asked may have lost patience
+            with suppress(ConnectionError):  # the client may be gone
                 self.end_headers()
                 self.wfile.write(reply.body)
+
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815, the library's own names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002, the library's own name
             pass
@@ -126,3 +131,23 @@ def label_studio(
     (folder.path / "made").write_text("\n".join(made))
     yield folder
     folder.run("stop")
+
+
+@pytest.fixture
+def project(
+    label_studio: studio.Folder,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Clone]:
+    """Go into the folder of a running Label Studio, with a project of the test's own."""
+    with opened(label_studio, request.node.name, monkeypatch, capsys) as clone:
+        yield clone
+
+
+@pytest.fixture
+def proxy(project: Clone) -> Iterator[Proxy]:
+    """Reach the server of `project` through a proxy that can fail."""
+    with before(project.account.url) as proxy:
+        project.by(proxy.url)
+        yield proxy

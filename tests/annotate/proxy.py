@@ -1,4 +1,4 @@
-"""A server in front of a real one that passes everything on, but what a test wants to go wrong."""
+"""A proxy in front of a real server, with the faults that a test wants."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Proxy:
 
     def count(self, method: str, part: str) -> int:
         """Return how many requests were made of a method with `part` in the path."""
-        return sum(one.startswith(method) and part in one for one in self.asked)
+        return sum(request.startswith(method) and part in request for request in self.asked)
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
@@ -58,20 +58,20 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
         def _any(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             proxy.asked.append(f"{self.command} {self.path}")
-            fault = next((one for one in proxy.faults if one.meets(self.command, self.path)), None)
+            fault = next((fault for fault in proxy.faults if fault.meets(self.command, self.path)), None)
             answer = None if fault and not fault.done else self._ask(content)
             if fault:
                 fault.then()
                 answer = fault.answer
-            with suppress(ConnectionError):  # whoever asked may be gone
+            with suppress(ConnectionError):  # the client may be gone
                 self._say(answer)
 
         def _ask(self, content: bytes) -> Answer:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in OWN}
-            found = requests.request(
+            reply = requests.request(
                 self.command, proxy.target + self.path, data=content, headers=headers, allow_redirects=False
             )
-            return found.status_code, found.headers.get("Content-Type", ""), found.content
+            return reply.status_code, reply.headers.get("Content-Type", ""), reply.content
 
         def _say(self, answer: Answer | None) -> None:
             self.close_connection = True

@@ -8,6 +8,7 @@ import pytest
 
 from annotate import export
 from annotate.export import labelled
+from annotate.label_studio import fetch
 from annotate.label_studio.config import Server
 from annotate.labelling.export_file import normalise, read_export
 from annotate.labelling.tasks import Task, write_tasks
@@ -23,7 +24,7 @@ def tasks(room: Path) -> tuple[Task, ...]:
     """Return the tasks of the recorded reply, written into the room."""
     data = [task["data"] for task in reply()]
     tasks = [
-        Task(one["image_id"], f"annotate/out/images/{one['image_id']}.png", one["sha256"]) for one in data
+        Task(each["image_id"], f"annotate/out/images/{each['image_id']}.png", each["sha256"]) for each in data
     ]
     write_tasks(Path("annotate/project/tasks.json"), tasks)
     return tuple(sorted(tasks))
@@ -31,26 +32,25 @@ def tasks(room: Path) -> tuple[Task, ...]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Return what the server will answer, to be changed by the test; an error in it is raised."""
-    answer: list[Any] = reply()
+    """Return the tasks that the server gives, to be changed by the test; an error in them is raised."""
+    tasks: list[Any] = reply()
 
-    def fetch(server: Server) -> list[Any]:
-        if answer and isinstance(answer[0], Exception):
-            raise answer[0]
-        return answer
+    def fake_fetch(server: Server) -> list[Any]:
+        if tasks and isinstance(tasks[0], Exception):
+            raise tasks[0]
+        return tasks
 
     monkeypatch.setattr(export, "configured", lambda: SERVER)
-    monkeypatch.setattr(export, "fetch", fetch)
-    return answer
+    monkeypatch.setattr(fetch, "fetch", fake_fetch)
+    return tasks
 
 
 def test_without_a_server_and_a_file_nobody_has_labelled_anything(capsys: pytest.CaptureFixture[str]) -> None:
     export.main()
-    assert [(one["annotations"], one["drafts"]) for one in read_export()] == [([], [])] * 8
-    assert capsys.readouterr().out == (
-        "keeping annotate/project/export.json: 0 of 8 images labelled; "
-        "no Label Studio is configured (LABEL_STUDIO_URL)\n"
-    )
+    assert [(entry["annotations"], entry["drafts"]) for entry in read_export()] == [([], [])] * 8
+    printed = capsys.readouterr().out
+    assert "keeping annotate/project/export.json: 0 of 8 images labelled" in printed
+    assert "LABEL_STUDIO_URL" in printed
 
 
 def test_without_a_server_the_file_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,32 +75,39 @@ def test_labels_are_fetched_and_the_same_labels_are_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("reply", "what", "hint"),
     [
-        (UserError("the server is down", "start it"), "the server is down"),
-        ({"data": {"image_id": "other"}}, "none of the project's 1 tasks shows one of our 8 images"),
-        (None, "none of the project's 0 tasks"),
+        (
+            UserError("the server is down", "start it."),
+            "the server is down",
+            "start it. Or keep annotate/project",
+        ),
+        ({"data": {"image_id": "other"}}, "none of the 1 tasks there shows one of our 8 images", "push"),
+        (None, "none of the 0 tasks", "LABEL_STUDIO_PROJECT"),
     ],
 )
-def test_a_failure_keeps_the_labels_that_were_there(served: list[Any], answer: Any, says: str) -> None:
+def test_a_failure_keeps_the_labels_that_were_there(
+    served: list[Any], reply: Any, what: str, hint: str
+) -> None:
     export.main()
     before = EXPORT.read_bytes()
-    served[:] = [answer] if answer else []
-    with pytest.raises(UserError, match=says):
+    served[:] = [reply] if reply else []
+    with pytest.raises(UserError, match=what) as error:
         export.main()
+    assert hint in error.value.hint
     assert EXPORT.read_bytes() == before
-    assert sorted(path.name for path in Path("annotate").iterdir()) == ["export.json", "tasks.json"]
+    assert sorted(path.name for path in EXPORT.parent.iterdir()) == ["export.json", "tasks.json"]
 
 
-def test_labels_that_a_fetch_replaces_by_none_are_counted_and_the_way_back_is_said(
+def test_labels_that_a_fetch_would_lose_are_counted_with_the_way_back(
     served: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [task["data"]["image_id"] for task in reply()]
     EXPORT.write_text(json.dumps([entry(name, annotation(choice("cat"))) for name in names]))
     export.main()
-    said = capsys.readouterr().out
-    assert "4 others had labels in the file that this replaced" in said
-    assert "git checkout HEAD -- annotate/project/export.json, then dvc commit -f export" in said
+    printed = capsys.readouterr().out
+    assert "4 others had labels in the file that this replaced" in printed
+    assert "git checkout HEAD -- annotate/project/export.json, then dvc commit -f export" in printed
     export.main()
     assert "others" not in capsys.readouterr().out
     EXPORT.write_text("<<<<<<< HEAD\n[]")
@@ -118,7 +125,7 @@ def test_labels_that_a_fetch_replaces_by_none_are_counted_and_the_way_back_is_sa
         ([annotation(was_cancelled=True), annotation(choice("cat"))], 1),
     ],
 )
-def test_a_image_counts_as_labelled(
+def test_an_image_counts_as_labelled(
     tasks: tuple[Task, ...], annotations: list[dict[str, Any]], expected: int
 ) -> None:
     strange = entry("not ours", annotation(choice("cat")))

@@ -28,9 +28,10 @@ def test_names_in_the_users_own_folder_need_another_option(
     room: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, tasks = write(COCO), [own_image("a.png")]
-    with pytest.raises(UserError, match="no label"):
+    with pytest.raises(UserError, match="no label") as error:
         read(path, tasks, DEFAULT, None)
     assert "a.png: not ours: no image of that name; 1 boxes left out" in capsys.readouterr().out
+    assert "--images" in error.value.hint
     assert read(path, tasks, DEFAULT, Path("own")).annotations
 
 

@@ -1,0 +1,128 @@
+"""push against a real Label Studio that fails, through a proxy, and with wrong settings."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from annotate.label_studio import transfer
+from data.common.errors import UserError
+from tests.annotate.clone import Clone
+from tests.annotate.conftest import FakeServer, Reply
+from tests.annotate.proxy import Fault, Proxy
+
+pytestmark = pytest.mark.server
+
+EMPTY = (200, "application/json", b"{}")
+HTML = (200, "text/html", b"<html>log in</html>")
+FAILS = (500, "application/json", b'{"detail": "out of order"}')
+BUSY = (503, "text/html", b"wait")
+STORAGES = "/api/storages/localfiles/?project="
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "hint"),
+    [
+        (Fault("GET", "/api/projects", HTML), "is not a Label Studio server", "LABEL_STUDIO_URL"),
+        (Fault("GET", "/api/projects", EMPTY), "is not a Label Studio server", "LABEL_STUDIO_URL"),
+        (Fault("GET", "/api/tasks", EMPTY), "is not a Label Studio server", "LABEL_STUDIO_URL"),
+        (Fault("POST", "/import", EMPTY), "is not a Label Studio server", "LABEL_STUDIO_URL"),
+        (Fault("POST", "/import", FAILS), "HTTP 500: out of order", "nothing is sent twice"),
+        (Fault("POST", "/import", FAILS, done=True), "HTTP 500: out of order", "nothing is sent twice"),
+        (Fault("POST", "/import", None, done=True), "cannot reach Label Studio", "annotate serve"),
+        (Fault("GET", "/api/tasks", None, times=9), "cannot reach Label Studio", "annotate serve"),
+        (Fault("POST", "/import", (413, "text/html", b"<html>")), "failed with HTTP 413", "server's log"),
+    ],
+)
+def test_a_fault_ends_in_an_error_and_the_next_push_finishes_the_work(
+    project: Clone, proxy: Proxy, fault: Fault, what: str, hint: str
+) -> None:
+    project.patch.setattr(transfer, "MAX_TASKS", 1)
+    project.images("test-00001", "test-00002")
+    proxy.faults.append(fault)
+    error = project.error()
+    assert what in error.what
+    assert hint in error.hint
+    proxy.faults.clear()
+    project.push()
+    assert len(project.there) == 2
+
+
+def test_a_server_that_is_busy_for_a_moment(project: Clone, proxy: Proxy) -> None:
+    project.images("test-00001")
+    proxy.faults += [
+        Fault("GET", "/data/local-files", BUSY),
+        Fault("GET", "/api/tasks", BUSY, times=2),
+    ]
+    assert "1 added (read from this disk)" in project.push()
+    assert len(project.ask("GET", f"{STORAGES}{project.number}")) == 1
+
+
+def test_a_storage_that_was_of_no_use_does_not_stay(project: Clone, proxy: Proxy) -> None:
+    project.images("test-00001")
+    proxy.faults.append(Fault("GET", "/data/local-files", BUSY, times=99))
+    assert "HTTP 503" in project.error().what
+    assert project.ask("GET", f"{STORAGES}{project.number}") == []
+
+
+def test_a_redirect_is_named_and_not_followed(project: Clone, fake: FakeServer) -> None:
+    project.images("test-00001")
+    fake.replies = {"/api/projects": [Reply(301, location="https://label.example.org/api/projects/")]}
+    project.by(fake.url)
+    assert f"{fake.url} redirects to https://label.example.org/api/projects/" in project.error().what
+
+
+@pytest.mark.parametrize("token", ["0" * 40, "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"])
+def test_a_token_that_is_wrong_or_of_another_kind(project: Clone, token: str) -> None:
+    project.images("test-00001")
+    project.patch.setenv("LABEL_STUDIO_API_KEY", token)
+    error = project.error()
+    assert "does not accept the token (HTTP 401)" in error.what
+    assert "legacy token" in error.hint
+    assert token not in str(error)
+
+
+def test_a_server_that_is_down_and_none_at_all(project: Clone) -> None:
+    project.images("test-00001")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        project.by(f"http://127.0.0.1:{free.getsockname()[1]}")
+    error = project.error()
+    assert "connection refused" in error.what
+    assert "python -m annotate serve" in error.hint
+    project.patch.setenv("LABEL_STUDIO_URL", "")
+    assert "no Label Studio is configured" in project.error().what
+    code, printed = project.run("status")
+    assert code == 1
+    assert "python -m annotate serve" in printed
+
+
+@pytest.mark.parametrize(
+    ("title", "what"), [("ab", "at least 3 characters"), ("999999", "no project '999999'")]
+)
+def test_a_project_that_cannot_be(project: Clone, title: str, what: str) -> None:
+    project.images("test-00001")
+    project.patch.setenv("LABEL_STUDIO_PROJECT", title)
+    assert what in project.error().what
+
+
+def test_images_that_are_missing_or_damaged_stop_a_push_before_any_is_sent(project: Clone) -> None:
+    tasks = project.images("test-00001", "test-00002", "test-00003")
+    Path(tasks[1].image).write_bytes(b"no image")
+    Path(tasks[2].image).unlink()
+    error = project.error()
+    assert "2 of 3 images are missing, damaged or changed: annotate/out/images/test-00002.png" in error.what
+    assert "dvc" in error.hint
+    assert project.there == []
+
+
+def test_an_error_of_the_try_is_not_hidden_by_the_clean_up(project: Clone, proxy: Proxy) -> None:
+    project.images("test-00001")
+    proxy.faults += [
+        Fault("GET", "/data/local-files", BUSY, times=99),
+        Fault("DELETE", "/api/storages", FAILS),
+    ]
+    with pytest.raises(UserError, match="503"):
+        project.push()
