@@ -2,8 +2,8 @@
 
     python -m data.check
 
-Reads params.yaml; writes data/out/checked.txt if it is valid. DVC deletes a stage's outputs before it runs the
-stage, so a mistake has to show in one with nothing to lose.
+Reads params.yaml; writes data/out/checked.txt if it is valid. DVC deletes the outputs of a stage before it
+runs the stage, so a mistake has to show in a stage whose output is worth nothing.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ CHECKED = Path("data/out/checked.txt")
 def main() -> None:
     """Check params.yaml, every recipe in it."""
     chosen = params.load()
-    if not Path(chosen.annotate.source).is_dir():  # training does without
-        print(f"note: annotate.source is {chosen.annotate.source}, and there is no such folder to label from")
-    # The same whatever the parameters are: what comes after depends on those that it uses, not on all.
+    if not Path(chosen.annotate.source).is_dir():  # only labelling needs it
+        print(f"note: annotate.source is {chosen.annotate.source}: no such folder")
+    # The same for all parameters: later stages depend on those that they use, not on all.
     write_text(CHECKED, f"{params.PARAMS} OK\n")
     print(f"{params.PARAMS} OK ({len(chosen.recipes)} recipes); recipe {chosen.recipe}")
 

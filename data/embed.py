@@ -1,8 +1,8 @@
-"""Make the embedded sample anew from the official batches: the same bytes each time.
+"""Make the embedded sample again from the official batches: the same bytes each time.
 
     CIFAR10_DIR=... python -m data.embed
 
-Reads the official CIFAR-10 batches; writes data/sample/, whose layout `data.datasets.sample` describes and reads.
+Reads the official CIFAR-10 batches; writes data/sample/, which `data.datasets.sample` describes and reads.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write(folder: Path, split: str, dataset: Dataset) -> None:
 
 
 def main() -> None:
-    """Make the embedded sample anew from the official batches."""
+    """Make the embedded sample again from the official batches."""
     folder = cifar10.find()
     tables = []
     for split in SPLITS:

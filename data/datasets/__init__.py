@@ -1,1 +1,1 @@
-"""Where images with classes come from, and the one value and file that they become."""
+"""The data set in memory and on disk, and its sources."""

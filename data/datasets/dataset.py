@@ -25,7 +25,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 def image_name(index: int) -> str:
-    """Return how a test image is called wherever people see it: `test-00042` for the official index 42."""
+    """Return the name of a test image wherever people see it: `test-00042` for the official index 42."""
     return f"test-{index:05}"
 
 
@@ -73,24 +73,23 @@ def load(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.i
         return file.get_tensor("images"), file.get_tensor("labels"), file.get_tensor("indices")
 
 
-def check_source(wanted: str, path: Path = PREPARED / "train.safetensors") -> None:
-    """Raise `UserError` unless a file of prepared images holds those of the source that is wanted.
+def check_source(source: str, path: Path = PREPARED / "train.safetensors") -> None:
+    """Raise `UserError` if a file of prepared images holds those of another source.
 
-    So a command that is typed by hand does not train on the images of another recipe. DVC sees to it alone.
+    A command that is run without DVC would otherwise train on the images of another recipe.
     """
     with _opened(path) as file:
-        found = (file.metadata() or {}).get("source")
-    if found != wanted:
-        source = found or "an older release"
+        prepared = (file.metadata() or {}).get("source", "an older release")
+    if prepared != source:
         raise UserError(
-            f"{path.parent}: holds images of {source}; the recipe takes those of {wanted}",
-            'bring them there with "dvc repro prepare".',
+            f"{path.parent}: holds images of {prepared}; the recipe takes those of {source}",
+            'prepare them with "dvc repro prepare".',
         )
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    hint = 'make it anew with "dvc repro -f prepare".'
+    hint = 'make it again with "dvc repro -f prepare".'
     try:
         with safe_open(path, "numpy") as file:
             yield file

@@ -25,7 +25,7 @@ RESTORE = 'bring the committed one back with "git checkout data/sample".'
 def read(split: str, folder: Path = FOLDER) -> Dataset:
     """Read the sample's images of a split ("train" or "test").
 
-    Raises `UserError` if a sheet or the index is missing, cut short or of another size.
+    Raises `UserError` if a sheet or the index is missing, damaged or of another size.
     """
     index = read_index(split, folder)
     labels = np.array([CLASSES.index(name) for name in index["label"]], np.uint8)
@@ -38,7 +38,7 @@ def read(split: str, folder: Path = FOLDER) -> Dataset:
 def read_index(split: str, folder: Path = FOLDER) -> pd.DataFrame:
     """Read what the sample's images of a split are: the columns split, index and label.
 
-    Raises `UserError` if the table is missing or another one.
+    Raises `UserError` if the table is missing or damaged.
     """
     path = folder / "index.csv"
     try:
@@ -65,6 +65,6 @@ def _read_sheet(path: Path, split: str, count: int) -> NDArray[np.uint8]:
 
 
 def from_sheet(sheet: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Cut a sheet into its N x 32 x 32 x 3 images: the way back from `data.embed.to_sheet`."""
+    """Cut a sheet into its N x 32 x 32 x 3 images, the inverse of `data.embed.to_sheet`."""
     tiles = sheet.reshape(-1, SIDE, columns, SIDE, 3)
     return tiles.transpose(0, 2, 1, 3, 4).reshape(-1, SIDE, SIDE, 3)

@@ -1,1 +1,1 @@
-"""Image files: found, decoded, cut out, matched by name, and the boxes drawn in them."""
+"""Image files: finding, decoding, cropping, matching by name; boxes in them."""

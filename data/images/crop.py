@@ -1,8 +1,8 @@
 """An image or a part of it as `Model.inputs` takes it: 32 x 32 x 3, uint8.
 
-Of an image the largest square in its middle is taken, and resized with Pillow's Lanczos filter, which looks
-at all pixels where it shrinks. Of a region it is the square around its middle, as long as the region's longer
-side and moved into the image: of 102 boxes drawn around objects 71 % were recognised in this way, 51 %
+Of a whole image the largest square in its middle is taken, and resized with Pillow's Lanczos filter, which
+uses all pixels where it shrinks. Of a region it is the square around its centre, as long as the region's
+longer side and moved into the image: of 102 boxes drawn around objects 71 % were recognised in this way, 51 %
 stretched to a square, 44 % by the largest square within the box.
 """
 
@@ -36,7 +36,7 @@ def whole(image: Image.Image) -> Pixels:
 
 
 def region(image: Image.Image, left: float, top: float, right: float, bottom: float) -> Pixels:
-    """Return the square around a region of an RGB image; edges in pixels from its upper left corner."""
+    """Return the square around a region of an RGB image; edges in pixels from the upper left corner."""
     side = min(max(right - left, bottom - top), *image.size)
     x = min(max((left + right - side) / 2, 0.0), image.width - side)
     y = min(max((top + bottom - side) / 2, 0.0), image.height - side)

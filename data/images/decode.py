@@ -1,4 +1,4 @@
-"""Dataset of any kind as plain ones: what Pillow reads, as it is shown, on white, 8-bit RGB, one frame."""
+"""Images of any format that Pillow reads as 8-bit RGB: upright, on white, the first frame."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from PIL import Image, ImageOps
 
 from data.common.errors import UserError
 
-NOT_PICTURES = {"thumbs.db", "desktop.ini"}  # what a file manager leaves in a folder, beside hidden files
+NOT_IMAGES = {"thumbs.db", "desktop.ini"}  # what a file manager leaves in a folder, beside hidden files
 WHITE = (255, 255, 255)
 
 
 def is_hidden(name: str) -> bool:
-    """Say whether a file or folder of that name, found in a folder of images, is none of them."""
-    return name.startswith(".") or name.lower() in NOT_PICTURES
+    """Say whether a file or folder of that name in a folder of images is to be ignored."""
+    return name.startswith(".") or name.lower() in NOT_IMAGES
 
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Make Pillow ready; to be opened in the first thread, around all that is decoded.
+    """Prepare Pillow; to be opened in the main thread, around all that is decoded.
 
-    It loads its formats at the first file that needs a rare one, and a second thread that comes meanwhile
-    would not find them. It warns of odd metadata, which does not concern pixels, and of large images, which
-    `opened` refuses; what is done with a warning is the same for all threads.
+    Pillow loads its formats at the first file of a rare one, and other threads would not find them meanwhile.
+    Its warnings of odd metadata do not concern pixels; `opened` refuses large images.
     """
     Image.init()
     with warnings.catch_warnings():
@@ -38,7 +37,7 @@ def decoding() -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image without decoding it; what is not one, or is too large, becomes a `UserError`.
+    """Open an image without decoding it. Raises `UserError`, in the block too, if it is damaged or too large.
 
     The limit is Pillow's own, about 89 million pixels: a small file can claim an image that fills memory.
     """
@@ -70,40 +69,40 @@ def _short(error: Exception, path: Path) -> str:
 
 
 def read(path: Path, say: Callable[[str], None] = print) -> Image.Image:
-    """Decode an image as it is shown: turned as its EXIF note says, on white, 8-bit RGB, first frame.
+    """Decode an image as 8-bit RGB: rotated as EXIF's orientation says, on white, the first frame.
 
-    Says so in one line where a file has more frames or pages. Raises `UserError` if it cannot be decoded.
+    `say` gets a note if a file has more frames or pages. Raises `UserError` if it cannot be decoded.
     """
     with opened(path) as image:
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             say(f"{path}: {frames} frames or pages; the first one is taken")
-        return _plain(ImageOps.exif_transpose(image), image.format)
+        return _to_rgb(ImageOps.exif_transpose(image), image.format)
 
 
-def _plain(image: Image.Image, kind: str | None) -> Image.Image:
+def _to_rgb(image: Image.Image, kind: str | None) -> Image.Image:
     if image.mode.startswith("I"):
-        return _from_deep_grey(image, kind)
+        return _from_16_bits(image, kind)
     if image.mode == "F":
         raise ValueError("grey values as floating-point numbers, of unknown range")
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
-    plain = Image.new("RGB", image.size, WHITE)
-    plain.paste(image, mask=image.getchannel("A"))
-    return plain
+    on_white = Image.new("RGB", image.size, WHITE)
+    on_white.paste(image, mask=image.getchannel("A"))
+    return on_white
 
 
-def _from_deep_grey(image: Image.Image, kind: str | None) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow's own conversion cuts everything above 255 off.
+def _from_16_bits(image: Image.Image, kind: str | None) -> Image.Image:
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion clips everything above 255.
 
-    A TIFF of 32 bits does not say how far its grey goes: up to 255 it is taken for 8 bits, above for 16.
+    A TIFF of 32 bits does not say its range: values up to 255 are taken for 8 bits, larger ones for 16.
     """
-    deep = np.asarray(image, dtype=np.int64)
-    if deep.min() < 0 or deep.max() > 65535:
-        raise ValueError(f"grey values from {deep.min()} to {deep.max()}; expected 0 to 65535")
-    bits = 8 if kind == "TIFF" and image.mode == "I" and deep.max() <= 255 else 16
-    shallow = (deep // 257 if bits == 16 else deep).astype(np.uint8)
-    if (clear := image.info.get("transparency")) is not None:
-        shallow[deep == clear] = 255
-    return Image.fromarray(shallow).convert("RGB")
+    grey = np.asarray(image, dtype=np.int64)
+    if grey.min() < 0 or grey.max() > 65535:
+        raise ValueError(f"grey values from {grey.min()} to {grey.max()}; expected 0 to 65535")
+    bits = 8 if kind == "TIFF" and image.mode == "I" and grey.max() <= 255 else 16
+    scaled = (grey // 257 if bits == 16 else grey).astype(np.uint8)
+    if (transparent := image.info.get("transparency")) is not None:
+        scaled[grey == transparent] = 255
+    return Image.fromarray(scaled).convert("RGB")

@@ -1,8 +1,7 @@
-"""The images in a folder and those below it, as everything here that takes a folder finds them.
+"""The image files in a folder and the folders below it, for every command that takes a folder.
 
-Folders are walked one at a time, each with its own files first, sorted by name; links to folders are
-followed. Hidden files and what a file manager leaves behind are passed over, everything else is taken for a
-image. Only the names of one folder are in memory at a time.
+A folder's own files come first, sorted by name, then the folders in it. Links to folders are followed. Hidden
+files and what a file manager leaves behind are ignored; every other file is taken for an image.
 """
 
 from __future__ import annotations
@@ -14,72 +13,63 @@ from pathlib import Path
 
 from data.images.decode import is_hidden
 
-Place = tuple[int, int]  # device and number of a folder, which a second path to it shares
+FolderId = tuple[int, int]  # device and inode
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that could not be used: what it is called, and why."""
+    """A file or folder that was skipped, and why."""
 
     name: str
     why: str
 
     def __str__(self) -> str:
-        """Return both in a line, whatever characters the name has."""
-        return f"{shown(self.name) or repr('')}: {shown(self.why)}"
-
-
-def shown(text: str) -> str:
-    """Return text for one line of a terminal: what cannot be printed is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+        """Return both in a line."""
+        return f"{self.name or repr('')}: {self.why}"
 
 
 def images_in(top: str) -> Iterator[str | Skipped]:
-    """Yield the images in a folder and those below it, and a problem for what cannot be one."""
-    found = 0
-    todo: list[tuple[str, frozenset[Place]]] = [(top, frozenset())]
-    while todo:
-        folder, above = todo.pop()
+    """Yield the path of each file in a folder and those below it, and what was skipped."""
+    empty = True
+    folders: list[tuple[str, frozenset[FolderId]]] = [(top, frozenset())]
+    while folders:
+        folder, above = folders.pop()
         try:
-            files, below, others = _entries(folder)
             status = Path(folder).stat()
+            if (status.st_dev, status.st_ino) in above:
+                raise OSError("a link back to a folder above it")
+            files, subfolders = _entries(folder)
         except OSError as error:
-            found += 1
+            empty = False
             yield Skipped(folder, reason(error))
             continue
-        here = (status.st_dev, status.st_ino)
-        if here in above:
-            found += 1
-            yield Skipped(folder, "a link back to a folder above it")
-            continue
-        found += len(files) + len(others)
+        empty &= not files
         yield from files
-        yield from others
-        todo += [(one, above | {here}) for one in reversed(below)]
-    if not found:
+        above |= {(status.st_dev, status.st_ino)}
+        folders += [(path, above) for path in reversed(subfolders)]
+    if empty:
         yield Skipped(top, "no image in this folder")
 
 
-def _entries(folder: str) -> tuple[list[str], list[str], list[Skipped]]:
-    """Return the files of a folder, the folders in it, and what is neither; sorted by name."""
-    files, below, others = [], [], []
+def _entries(folder: str) -> tuple[list[str | Skipped], list[str]]:
+    """Return the files of a folder, or why they are skipped, and the folders in it; sorted by name."""
+    files: list[str | Skipped] = []
+    subfolders: list[str] = []
     with os.scandir(folder) as entries:
-        for entry in entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
             if is_hidden(entry.name):
                 continue
             try:
                 if entry.is_dir():
-                    below.append(entry.path)
+                    subfolders.append(entry.path)
                 elif entry.is_file():
                     files.append(entry.path)
                 else:
-                    what = "a link that leads nowhere" if entry.is_symlink() else "not a file"
-                    others.append(Skipped(entry.path, what))
+                    broken = "a link that leads nowhere" if entry.is_symlink() else "not a file"
+                    files.append(Skipped(entry.path, broken))
             except OSError as error:
-                others.append(Skipped(entry.path, reason(error)))
-    return sorted(files), sorted(below), sorted(others, key=lambda one: one.name)
+                files.append(Skipped(entry.path, reason(error)))
+    return files, subfolders
 
 
 def reason(error: Exception) -> str:

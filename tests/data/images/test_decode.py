@@ -156,7 +156,7 @@ def test_several_threads_know_every_format_from_the_start(tmp_path: Path) -> Non
     Image.new("RGB", (4, 4)).save(tmp_path / "a.tga")
     script = (
         "import sys; from concurrent.futures import ThreadPoolExecutor; from pathlib import Path\n"
-        "from data import decode\n"
+        "from data.images import decode\n"
         "with decode.decoding(), ThreadPoolExecutor(8) as pool:\n"
         "    print(len(list(pool.map(decode.read, [Path(sys.argv[1])] * 64))))"
     )
