@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from train.compare.runs import Run
 from train.compare.significance import CONFIDENCE, Difference, p_text, points
 from train.page import figures
-from train.page.figures import GREY, OURS
+from train.page.figures import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,11 +29,9 @@ LONGEST = 28  # characters of a run's name that fit beside the plot
 
 
 def colours(number: int) -> list[str]:
-    """Return a colour for each run: black for the baseline, then distinct ones."""
-    if number <= 10:
-        rest = [OURS, *(to_hex(colour) for colour in colormaps["Dark2"].colors)]  # type: ignore[attr-defined]
-        return [BASELINE, *rest[: number - 1]]
-    return [BASELINE, *(to_hex(colormaps["turbo"](place / (number - 2))) for place in range(number - 1))]
+    """Return a colour for each run: black for the baseline, then from blue to red."""
+    shades = np.linspace(0.1, 0.9, number - 1)
+    return [BASELINE, *(to_hex(colormaps["turbo"](shade)) for shade in shades)]
 
 
 def draw(rows: Sequence[Line]) -> Figure:
@@ -49,7 +47,7 @@ def draw(rows: Sequence[Line]) -> Figure:
     ends = [100 * abs(end) for _, difference, _ in rows if difference for end in difference.interval()]
     bound = 1.1 * max([1.0, *ends])
     forest.axvline(0, color=GREY, linewidth=1, zorder=1)
-    forest.set(title="Test accuracy less that of the baseline", xlim=(-bound, bound))
+    forest.set(title="Test accuracy against the baseline", xlim=(-bound, bound))
     forest.set_xlabel(f"percentage points, {CONFIDENCE:.0%} interval")
     curves.set(title="Accuracy by epoch", xlabel="epoch", ylim=(0, None))
     curves.yaxis.set_major_formatter(PercentFormatter(1))
@@ -119,7 +117,4 @@ def _key(watched: str) -> list[Line2D]:
 
 def write(path: Path, rows: Sequence[Line]) -> None:
     """Write the figure as PNG."""
-    with warnings.catch_warnings():
-        # A character that the font lacks is drawn as a box; the table has the name.
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        figures.write(path, draw(rows))
+    figures.write(path, draw(rows))

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from safetensors.numpy import load_file, save
 from data.common.files import atomic, write_bytes, write_csv, write_json
 from data.datasets import dataset
 from data.datasets.dataset import PREPARED
-from train.evaluation import calibration, predictions
 from train.evaluation.inputs import damaged, read_metrics, read_table
 
 TEST = PREPARED / "test.safetensors"
@@ -41,37 +39,12 @@ Images = NDArray[np.uint8]  # N x S x S x 3
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The test images with the model's predictions, and what follows from them."""
+    """The test images with the model's predictions."""
 
     images: Images
     predictions: pd.DataFrame
     metrics: dict[str, Any]
     overlays: dict[str, Images]  # of the first `SHOWN` mistakes, by `SIDES`
-
-    @cached_property
-    def confusion(self) -> pd.DataFrame:
-        """Return the number of images by actual (rows) and predicted class (columns)."""
-        return predictions.confusion(self.predictions)
-
-    @cached_property
-    def classes(self) -> pd.DataFrame:
-        """Return recall, precision, F1 and the most frequent confusion of each class."""
-        return predictions.by_class(self.predictions)
-
-    @cached_property
-    def reliability(self) -> pd.DataFrame:
-        """Return the accuracy by confidence."""
-        return calibration.reliability(self.predictions)
-
-    @cached_property
-    def mistakes(self) -> pd.DataFrame:
-        """Return the wrong predictions, the most confident first."""
-        return predictions.mistakes(self.predictions)
-
-    @cached_property
-    def least_certain(self) -> pd.DataFrame:
-        """Return the least certain predictions."""
-        return predictions.least_certain(self.predictions)[:SHOWN]
 
     def write(self) -> None:
         """Write train/test.json and train/out/test/."""

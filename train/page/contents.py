@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +11,11 @@ import pandas as pd
 from data import params
 from data.datasets import dataset
 from data.datasets.dataset import SIDE
+from train.evaluation.calibration import reliability
 from train.evaluation.inputs import read_metrics, read_table
-from train.evaluation.results import TEST, Evaluation
-from train.page.labelled import Labelled
+from train.evaluation.predictions import by_class, confusion, least_certain, mistakes
+from train.evaluation.results import SHOWN, TEST, Evaluation
+from train.page.labelled import Labelled, agreement
 
 METRICS = Path("train/metrics.json")
 CURVES = Path("train/out/plots/curves.csv")
@@ -54,6 +57,23 @@ class Report:
     depth: int  # layers of the network
     test: Evaluation
     labelled: Labelled
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables of the report by name, those of test images with the rows of the predictions."""
+        predictions, labelled = self.test.predictions, self.labelled
+        tables = {
+            "confusion": confusion(predictions),
+            "classes": by_class(predictions),
+            "reliability": reliability(predictions),
+            "mistakes": mistakes(predictions)[:SHOWN],
+            "uncertain": least_certain(predictions)[:SHOWN],
+            "labelled": labelled.table,
+            "agreement": agreement(labelled.table),
+        }
+        if len(labelled.compared):
+            tables["labelled_confusion"] = confusion(labelled.compared)
+        return tables
 
 
 def read_run_info() -> RunInfo:

@@ -42,14 +42,12 @@ def curves(ours: pd.DataFrame, watch_test: bool = False, tested: Score | None = 
         (published, GREY, "published", True),
         (ours, OURS, "this run", watch_test),
     ):
-        watched = f"{name}: {'test' if test else 'validation'}"
-        _pair(loss, table, "loss", colour, (f"{name}: train", watched))
-        _pair(accuracy, table, "accuracy", colour, (f"{name}: train", watched))
-        marker = _marker(table)
-        rate.plot(table["epoch"], table["lr"], color=colour, marker=marker, label=f"{name}: learning rate")
-        rate.plot(
-            table["epoch"], table["momentum"], ":", color=colour, marker=marker, label=f"{name}: momentum"
-        )
+        labels = f"{name}: train", f"{name}: {'test' if test else 'validation'}"
+        for axes, column in ((loss, "loss"), (accuracy, "accuracy")):
+            _plot(axes, table, column, "--", colour, labels[0])
+            _plot(axes, table, f"val_{column}", "-", colour, labels[1])
+        _plot(rate, table, "lr", "-", colour, f"{name}: learning rate")
+        _plot(rate, table, "momentum", ":", colour, f"{name}: momentum")
     if tested:
         name = f"this run: test, {tested.accuracy:.2%} after the last epoch"
         for axes, value in ((loss, tested.loss), (accuracy, tested.accuracy)):
@@ -57,26 +55,25 @@ def curves(ours: pd.DataFrame, watch_test: bool = False, tested: Score | None = 
     loss.set(title="Loss", xlabel="epoch", ylim=(0, 2.6))
     accuracy.set(title="Accuracy", xlabel="epoch", ylim=(0, 1))
     rate.set(title="Learning rate (momentum dotted)", xlabel="epoch", ylim=(0, None))
-    for axes in (loss, accuracy, rate):
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+    _open_axes(loss, accuracy, rate)
     # Below the axes: within, the legend would cover curves.
     figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return figure
 
 
-def _pair(axes: Axes, table: pd.DataFrame, column: str, colour: str, names: tuple[str, str]) -> None:
-    """Draw a value on the train images (dashed), and on the watched ones (solid) if there are any."""
-    marker = _marker(table)
-    train, watched = names
-    axes.plot(table["epoch"], table[column], "--", color=colour, alpha=0.7, marker=marker, label=train)
-    if table[f"val_{column}"].notna().any():
-        axes.plot(table["epoch"], table[f"val_{column}"], color=colour, marker=marker, label=watched)
+def _plot(axes: Axes, table: pd.DataFrame, column: str, style: str, colour: str, label: str) -> None:
+    """Draw a column by epoch, unless it is empty; with markers where a run of one epoch has no line."""
+    if table[column].notna().any():
+        marker = "." if len(table) <= 15 else ""
+        axes.plot(table["epoch"], table[column], style, color=colour, marker=marker, label=label)
 
 
-def _marker(table: pd.DataFrame) -> str:
-    """Return a marker for each epoch where there are few: a run of one epoch has no line."""
-    return "." if len(table) <= 15 else ""
+def _open_axes(*all_axes: Axes, grid: bool = True) -> None:
+    """Draw axes without a frame at the top and on the right."""
+    for axes in all_axes:
+        if grid:
+            axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
 
 
 def confusion(counts: pd.DataFrame) -> Figure:
@@ -108,8 +105,7 @@ def reliability(table: pd.DataFrame) -> Figure:
     number.bar(middle, table["images"], width, color=GREY)
     number.set(xlabel="confidence", ylabel="images")
     accuracy.legend(loc="upper left", frameon=False)
-    for axes in (accuracy, number):
-        axes.spines[["top", "right"]].set_visible(False)
+    _open_axes(accuracy, number, grid=False)
     return figure
 
 
@@ -136,8 +132,7 @@ def lr_finder(curve: pd.DataFrame, suggested: float | None) -> Figure:
             label = f"best at {suggested:.3g}"
             axes.axvline(suggested, color="black", linewidth=1, linestyle=":", label=label)
         axes.set(title=f"{column.capitalize()} on the batches", xlabel="learning rate")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+    _open_axes(*figure.axes)
     figure.axes[0].set_ylim(0, 1)
     figure.axes[1].set_ylim(0, min(4.0, float(curve["loss"].max()) * 1.05))
     figure.legend(

@@ -18,11 +18,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from data.common.files import write_csv, write_text
-from train.evaluation.results import SHOWN
 from train.page import figures, page
 from train.page.contents import Report
 
@@ -32,36 +30,19 @@ DRAWN = 12  # mistakes in the PNG, which a pull request shows
 
 def write(folder: Path, report: Report) -> None:
     """Write all files into the folder."""
-    for name, table in tables(report).items():
-        write_csv(folder / f"{name}.csv", table)
+    for name, table in report.tables.items():
+        write_csv(folder / f"{name}.csv", table.reset_index() if table.index.name else table)
     for name, figure in plots(report).items():
         figures.write(folder / f"{name}.png", figure)
     write_text(folder / "index.html", page.render(report))
-
-
-def tables(report: Report) -> dict[str, pd.DataFrame]:
-    """Return the tables by name."""
-    test, labelled = report.test, report.labelled
-    named = {
-        "confusion": test.confusion.reset_index(),
-        "classes": test.classes,
-        "reliability": test.reliability,
-        "mistakes": test.mistakes[:SHOWN],
-        "uncertain": test.least_certain,
-        "labelled": labelled.table,
-        "agreement": labelled.agreement,
-    }
-    if len(labelled.compared):
-        named["labelled_confusion"] = labelled.confusion.reset_index()
-    return named
 
 
 def plots(report: Report) -> dict[str, Figure]:
     """Return the figures by name."""
     return {
         "curves": page.curves(report),
-        "confusion": figures.confusion(report.test.confusion),
-        "reliability": figures.reliability(report.test.reliability),
+        "confusion": figures.confusion(report.tables["confusion"]),
+        "reliability": figures.reliability(report.tables["reliability"]),
         "mistakes": mistakes(report),
     }
 
@@ -69,8 +50,10 @@ def plots(report: Report) -> dict[str, Figure]:
 def mistakes(report: Report) -> Figure:
     """Draw the most confident mistakes, each with Grad-CAM of the predicted class."""
     cells = []
-    wrong, overlays = report.test.mistakes[:DRAWN], report.test.overlays["predicted"][:DRAWN]
+    wrong, overlays = report.tables["mistakes"][:DRAWN], report.test.overlays["predicted"][:DRAWN]
     for row, mistake, overlay in zip(wrong.index.tolist(), wrong.itertuples(), overlays, strict=True):
         cells.append((report.test.images[row], f"actual: {mistake.actual}"))
         cells.append((overlay, f"{mistake.predicted} ({mistake.confidence:.0%})"))
-    return figures.gallery(cells, 8, "The most confident mistakes: actual class, and Grad-CAM of the predicted one")
+    return figures.gallery(
+        cells, 8, "The most confident mistakes: actual class, and Grad-CAM of the predicted one"
+    )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from data.agreement import kappa
-from train.evaluation import predictions
 from train.evaluation.inputs import read_table
 from train.evaluation.results import Images
 
@@ -29,16 +27,6 @@ class Labelled:
     table: pd.DataFrame  # annotators, model and CIFAR-10 side by side; no rows without labels
     compared: pd.DataFrame  # predictions with the label that the annotators agree on as `actual`
     metrics: dict[str, Any]
-
-    @cached_property
-    def agreement(self) -> pd.DataFrame:
-        """Return how well each two of annotators, model and CIFAR-10 agree."""
-        return agreement(self.table)
-
-    @cached_property
-    def confusion(self) -> pd.DataFrame:
-        """Return the number of images by label (rows) and predicted class (columns)."""
-        return predictions.confusion(self.compared)
 
 
 def read_labels() -> pd.DataFrame:

@@ -21,7 +21,7 @@ from data.datasets.dataset import CLASSES, SIDE
 from train.core.inference import Score
 from train.evaluation import gradcam
 from train.evaluation.predictions import by_confidence
-from train.evaluation.results import SHOWN, SIDES, TOP, Evaluation
+from train.evaluation.results import SIDES, TOP, Evaluation
 from train.page import figures
 from train.page.contents import Report
 from train.page.mosaic import COLUMNS, Mosaic
@@ -96,10 +96,10 @@ def headline(report: Report, published: pd.DataFrame) -> list[tuple[str, str, st
     ]
 
 
-def confusion(test: Evaluation, gallery: Gallery) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
+def confusion(report: Report, gallery: Gallery) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
     """Return the cells of the confusion matrix by rows, and title, count and images of those not empty."""
-    groups = by_confidence(test.predictions).groupby(["actual", "predicted"], sort=False).groups
-    totals = test.confusion.sum(axis=1).clip(lower=1)
+    groups = by_confidence(report.test.predictions).groupby(["actual", "predicted"], sort=False).groups
+    totals = report.tables["confusion"].sum(axis=1).clip(lower=1)
     matrix: list[list[dict[str, Any]]] = []
     contents: dict[str, Any] = {}
     for row, actual in enumerate(CLASSES):
@@ -125,16 +125,16 @@ def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def labelled(report: Report, gallery: Gallery) -> list[dict[str, Any]]:
     """Return the labelled images with their places in the mosaic, those that differ first."""
-    images, table = report.labelled.images, report.labelled.table
+    images, table = report.labelled.images, report.tables["labelled"]
     rows = plain(table.sort_values(["differ", "image"], ascending=[False, True]))[:LISTED]
     return [row | {"place": gallery.mosaic.add(images[row["image"]])} for row in rows]
 
 
-def mistakes(test: Evaluation, gallery: Gallery) -> tuple[list[dict[str, Any]], Mosaic]:
+def mistakes(report: Report, gallery: Gallery) -> tuple[list[dict[str, Any]], Mosaic]:
     """Return the most confident mistakes, and a mosaic with Grad-CAM of predicted and actual class."""
-    records = [gallery.record(row) for row in test.mistakes.index[:SHOWN]]
+    records = [gallery.record(row) for row in report.tables["mistakes"].index]
     mosaic = Mosaic(gradcam.SIDE)
-    pairs = zip(*(test.overlays[side] for side in SIDES), strict=True)
+    pairs = zip(*(report.test.overlays[side] for side in SIDES), strict=True)
     for record, pair in zip(records, pairs, strict=True):
         record["overlays"] = [mosaic.add(overlay) for overlay in pair]
     return records, mosaic
@@ -154,19 +154,19 @@ def plots(report: Report) -> dict[str, Markup]:
     bars = "Accuracy by confidence, and the number of images in each range of confidence"
     return {
         "curves": Markup(figures.svg(curves(report), "curves", epochs)),
-        "reliability": Markup(figures.svg(figures.reliability(report.test.reliability), "bars", bars)),
+        "reliability": Markup(figures.svg(figures.reliability(report.tables["reliability"]), "bars", bars)),
     }
 
 
 def images(report: Report) -> dict[str, Any]:
     """Return the images of the page with their texts."""
     gallery = Gallery(report.test)
-    matrix, cells = confusion(report.test, gallery)
-    wrong, overlays = mistakes(report.test, gallery)
+    matrix, cells = confusion(report, gallery)
+    wrong, overlays = mistakes(report, gallery)
     return {
         "confusion": matrix,
         "mistakes": wrong,
-        "uncertain": [gallery.record(row) for row in report.test.least_certain.index],
+        "uncertain": [gallery.record(row) for row in report.tables["uncertain"].index],
         "labelled": labelled(report, gallery),
         "data": {"cells": cells, "images": gallery.records, "columns": COLUMNS},
         "mosaic": {"uri": gallery.mosaic.uri(), "rows": gallery.mosaic.rows},
@@ -192,17 +192,18 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    tables, predictions = report.tables, report.test.predictions
     environment.filters |= {"percent": percent, "number": lambda value: f"{value:,}"}
     return environment.get_template("page.html").render(
         run=report.run,
         metrics=report.test.metrics,
         depth=report.depth,
         headline=headline(report, pd.read_csv(figures.PUBLISHED)),
-        by_class=plain(report.test.classes),
-        agreement=plain(report.labelled.agreement),
-        differing=int(report.labelled.table["differ"].sum()),
-        all_labelled=len(report.labelled.table),
-        wrong=len(report.test.mistakes),
+        by_class=plain(tables["classes"]),
+        agreement=plain(tables["agreement"]),
+        differing=int(tables["labelled"]["differ"].sum()),
+        all_labelled=len(tables["labelled"]),
+        wrong=int((predictions["actual"] != predictions["predicted"]).sum()),
         classes=CLASSES,
         published_images=PUBLISHED_IMAGES,
         **plots(report),

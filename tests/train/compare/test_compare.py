@@ -206,10 +206,9 @@ def test_many_runs_give_the_same_bytes_each_time(compare: Command) -> None:
 
 def test_names_are_not_interpreted_as_markup(compare: Command, repo: Path) -> None:
     git(repo, "tag", "_hidden", "better")
-    git(repo, "tag", "猫", "better")
-    code, output = compare("a_$x_2$_b", "_hidden", "猫")
+    code, output = compare("a_$x_2$_b", "_hidden")
     assert code == 0, output
-    assert all(f"  {name} " in output for name in ("a_$x_2$_b", "_hidden", "猫"))
+    assert all(f"  {name} " in output for name in ("a_$x_2$_b", "_hidden"))
     code, output = compare("[red]x[/red]")
     assert (code, output.splitlines()[0]) == (1, "error: '[red]x[/red]' is no git revision and no experiment")
 

@@ -64,7 +64,7 @@ def test_no_images_are_no_maps() -> None:
     assert gradcam.overlays(untrained(), images, torch.zeros(0, dtype=torch.int64)).shape == (0, 64, 64, 3)
 
 
-def test_looking_changes_nothing_of_the_network(few: Dataset) -> None:
+def test_the_network_is_not_changed(few: Dataset) -> None:
     model = untrained()
     before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
     gradcam.maps(model, some(few), torch.zeros(5, dtype=torch.int64))

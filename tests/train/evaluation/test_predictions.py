@@ -3,72 +3,69 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from data.datasets.dataset import CLASSES
-from train.evaluation.predictions import Answers
+from train.core.inference import Score
+from train.evaluation import predictions
 
 
-@pytest.fixture
-def answers() -> Answers:
-    """Return answers about three images: airplane, airplane, truck."""
-    logits = torch.zeros(3, 10)
-    logits[[0, 1, 2], [0, 0, 9]] = 5.0
-    return Answers(("a", "b", "c"), logits)
+def logits(*classes: str, scale: float = 5.0) -> Tensor:
+    """Return logits of images that are predicted as these classes."""
+    rows = torch.zeros(len(classes), len(CLASSES))
+    for row, name in enumerate(classes):
+        rows[row, CLASSES.index(name)] = scale
+    return rows
 
 
-def test_confusion_has_a_row_an_actual_class_and_a_column_a_predicted_one(answers: Answers) -> None:
-    result = answers.beside({"a": "airplane", "b": "automobile", "c": "truck"})
-    assert result
-    counts = result.confusion()
+def compared(outputs: Tensor, actual: dict[str, str]) -> tuple[pd.DataFrame, Score | None]:
+    """Return the predictions for images a, b, c, ... beside their classes, and the score."""
+    table = predictions.as_table("abcdefgh"[: len(outputs)], outputs)
+    return predictions.with_actual(table, outputs, pd.Series(actual, dtype=str))
+
+
+def test_confusion_has_a_row_an_actual_class_and_a_column_a_predicted_one() -> None:
+    outputs = logits("airplane", "airplane", "truck")
+    table, _ = compared(outputs, {"a": "airplane", "b": "automobile", "c": "truck"})
+    counts = predictions.confusion(table)
     assert counts.loc["airplane", "airplane"] == 1
     assert counts.loc["automobile", "airplane"] == 1
     assert counts.loc["truck", "truck"] == 1
     assert counts.to_numpy().sum() == 3
-    assert result.details()["by_class"] == {"airplane": 1.0, "automobile": 0.0, "truck": 1.0}
-    assert np.allclose(result.table["confidence"], 0.9428)
+    assert predictions.details(table)["by_class"] == {"airplane": 1.0, "automobile": 0.0, "truck": 1.0}
+    assert np.allclose(table["confidence"], 0.9428)
 
 
-def test_only_images_whose_class_is_known_are_compared(answers: Answers) -> None:
-    result = answers.beside({"c": "ship", "unseen": "cat"})
-    assert result
-    assert result.table.to_dict("records") == [
+def test_only_images_whose_class_is_known_are_compared() -> None:
+    outputs = logits("airplane", "airplane", "truck")
+    table, score = compared(outputs, {"c": "ship", "unseen": "cat"})
+    assert table[["image", "actual", "predicted", "confidence"]].to_dict("records") == [
         {"image": "c", "actual": "ship", "predicted": "truck", "confidence": 0.9428}
     ]
-    assert result.score.accuracy == 0
-    assert answers.beside({}) is None
+    assert score
+    assert predictions.metrics(table, score) == {"images": 1, "accuracy": 0.0, "loss": pytest.approx(5.0589)}
+    assert compared(outputs, {})[1] is None
 
 
-def test_probabilities_are_those_of_all_classes(answers: Answers) -> None:
-    table = answers.probabilities()
-    assert list(table) == ["image", *CLASSES]
-    assert table[list(CLASSES)].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-3)
-    assert table["airplane"].tolist() == [0.9428, 0.9428, 0.0064]
-
-
-def test_each_class_by_hand() -> None:
-    """Of cat: one of two recognised, and one of three answers "cat" is right."""
-    logits = torch.zeros(4, 10)
-    for row, name in enumerate(["cat", "dog", "cat", "cat"]):
-        logits[row, CLASSES.index(name)] = 1.0 + row
-    answers = Answers(("a", "b", "c", "d"), logits)
-    result = answers.beside({"a": "cat", "b": "cat", "c": "dog", "d": "ship"})
-    assert result
-    classes: Any = result.classes().set_index("class")
-    numbers = classes.loc["cat", ["images", "recall", "precision", "f1", "times"]].tolist()
-    assert numbers == [2, 0.5, 0.3333, 0.4, 1]
+def test_metrics_of_each_class_by_hand() -> None:
+    """Of cat: one of two predicted, and one of three predictions of cat is right."""
+    outputs = logits("cat", "dog", "cat", "cat") * torch.tensor([[1.0], [2], [3], [4]]) / 5
+    table, _ = compared(outputs, {"a": "cat", "b": "cat", "c": "dog", "d": "ship"})
+    classes: Any = predictions.by_class(table).set_index("class")
+    columns = ["images", "recall", "precision", "f1", "times"]
+    assert classes.loc["cat", columns].tolist() == [2, 0.5, 0.3333, 0.4, 1]
     assert classes.loc["cat", "confused"] == "dog"
     assert classes.loc["dog", ["confused", "times", "precision"]].tolist() == ["cat", 1, 0]
     assert np.isnan(classes.loc["airplane", "precision"])
     assert classes["confused"].notna().sum() == 3  # cat, dog and ship
-    assert result.mistakes() == [3, 2, 1]  # the most confident first
-    assert answers.least_certain() == [0, 1, 2, 3]
+    assert predictions.mistakes(table).index.tolist() == [3, 2, 1]  # the most confident first
+    assert predictions.least_certain(table).index.tolist() == [0, 1, 2, 3]
 
 
-def test_of_equally_likely_classes_the_first_counts_everywhere() -> None:
-    logits = torch.zeros(2, 10)
-    logits[:, [2, 7]] = 1.0
-    answers = Answers(("a", "b"), logits)
-    assert answers.table()["predicted"].tolist() == ["bird", "bird"]
-    assert answers.top(2)[["class_1", "class_2"]].to_numpy().tolist() == [["bird", "horse"]] * 2
+def test_of_equally_likely_classes_the_first_is_predicted() -> None:
+    table = predictions.as_table("ab", logits("bird", "bird") + logits("horse", "horse"), top=2)
+    assert table[["predicted", "predicted_2"]].to_numpy().tolist() == [["bird", "horse"]] * 2
+    assert table["margin"].tolist() == [0, 0]

@@ -17,8 +17,8 @@ from train.page import figures
 
 @pytest.fixture(autouse=True)
 def _published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "train").mkdir()
-    shutil.copy(ROOT / "train/reference/published.csv", tmp_path / "train/reference/published.csv")
+    (tmp_path / figures.PUBLISHED).parent.mkdir(parents=True)
+    shutil.copy(ROOT / figures.PUBLISHED, tmp_path / figures.PUBLISHED)
     monkeypatch.chdir(tmp_path)
 
 
@@ -29,7 +29,7 @@ def run(val_accuracy: float | None) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("val_accuracy", "lines"), [(0.5, 4), (None, 3)])
-def test_a_run_is_drawn_over_the_published_one(val_accuracy: float | None, lines: int) -> None:
+def test_a_run_is_drawn_beside_the_published_run(val_accuracy: float | None, lines: int) -> None:
     _, accuracy, rate = figures.curves(run(val_accuracy)).axes
     drawn = {str(line.get_label()): line for line in accuracy.get_lines()}
     assert len(drawn) == lines
@@ -39,7 +39,7 @@ def test_a_run_is_drawn_over_the_published_one(val_accuracy: float | None, lines
     assert len(rate.get_lines()) == 4
 
 
-def test_the_last_word_of_the_test_images_is_a_mark_with_its_accuracy() -> None:
+def test_the_test_after_the_last_epoch_is_a_diamond() -> None:
     loss, accuracy, _ = figures.curves(run(None), tested=Score(loss=0.3, accuracy=0.9483)).axes
     name = "this run: test, 94.83% after the last epoch"
     for axes, value in ((loss, 0.3), (accuracy, 0.9483)):
@@ -72,16 +72,16 @@ def test_a_bar_is_as_high_as_the_accuracy_and_below_it_the_images() -> None:
 
 
 @pytest.mark.parametrize(("watch_test", "watched"), [(True, "test"), (False, "validation")])
-def test_the_curve_of_the_images_watched_says_which(watch_test: bool, watched: str) -> None:
+def test_the_curve_of_the_watched_images_names_them(watch_test: bool, watched: str) -> None:
     _, accuracy, _ = figures.curves(run(0.5), watch_test).axes
     assert f"this run: {watched}" in [str(line.get_label()) for line in accuracy.get_lines()]
 
 
-def test_a_figure_on_a_page_takes_the_pages_colours_and_shares_no_id() -> None:
+def test_a_figure_on_a_page_has_the_pages_colours_and_ids_of_its_own() -> None:
     first, second = (figures.svg(figures.curves(run(0.5)), name, "so & so") for name in ("a", "b"))
     assert 'aria-label="so &amp; so"' in first
     assert not re.search(r"#[0-9a-f]{6}", first)
     assert "var(--ours)" in first
-    ids = [set(re.findall(r'\bid="([^"]+)"', drawn)) for drawn in (first, second)]
+    ids = [set(re.findall(r'\bid="([^"]+)"', markup)) for markup in (first, second)]
     assert not ids[0] & ids[1]
     assert set(re.findall(r"url\(#([^)]+)\)", first)) <= ids[0]

@@ -26,7 +26,7 @@ def test_each_image_is_at_its_place_to_the_last_bit(few: Dataset) -> None:
         assert np.array_equal(whole[32 * row : 32 * (row + 1), 32 * column : 32 * (column + 1)], tile)
 
 
-def test_a_image_is_kept_once() -> None:
+def test_a_mosaic_has_no_duplicates() -> None:
     mosaic = Mosaic(2)
     black, white = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 255, np.uint8)
     assert [mosaic.add(each) for each in (black, white, black.copy())] == [0, 1, 0]
