@@ -1,4 +1,4 @@
-"""A training of seconds, by the parameters of the repository with some of them made small."""
+"""A training of seconds: the parameters of the repository, some of them made small."""
 
 from __future__ import annotations
 
@@ -62,24 +62,20 @@ def as_tensors(dataset: Dataset) -> tuple[Tensor, Tensor]:
 
 
 def untrained(depth: int = 11) -> Model:
-    """Return a network as it is before its first step."""
+    """Return a network before its first step."""
     return Model(ResNet(depth), Normalise.of("channel", torch.empty(0)))
 
 
 def start(
-    *command: str,
-    environment: Mapping[str, str] | None = None,
-    new_session: bool = False,
-    stdin: int | None = None,
+    *command: str, environment: Mapping[str, str] | None = None, new_session: bool = False
 ) -> subprocess.Popen[str]:
-    """Start Python with a command in the current folder, `-m train.fit` if none is given.
+    """Start Python with a command, by default `-m train.fit`, in the current folder, with pipes.
 
-    Output and errors are there to be read as they come; `environment` comes on top of ours.
+    `environment` comes on top of ours.
     """
     return subprocess.Popen(
         [sys.executable, *(command or ("-m", "train.fit"))],
         env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
-        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from data import params
-from data.common.errors import UserError
-from tests.tiny import ROOT, TINY, Stage, start, tiny, write_params
+from tests.tiny import TINY, Stage, start, tiny, write_params
 from train import fit, trials
 from train.core import training
 from train.core.trainer import Trainer
@@ -79,25 +77,7 @@ def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
     ("options", "error", "hint"),
     [
         (["--set", "max_lrr=1"], "--set max_lrr=1: max_lrr is not a parameter", "did you mean max_lr?"),
-        (["--set", "max_lr"], "--set max_lr: no value", "write it as max_lr=1.0."),
-        (["--set", "=5"], "--set =5: nothing is not a parameter", "known are: "),
-        (
-            ["--set", "epochs=many"],
-            "--set: train.epochs is 'many'; expected a valid integer",
-            "how many times each",
-        ),
         (["--set", "seed=7"], "--set seed=7: the seeds are those of --seeds", "leave it out."),
-        (
-            ["--set", "progressive=[{share: 1"],
-            "--set progressive=[{share: 1: not readable as YAML",
-            "quote",
-        ),
-        (
-            ["--set", "max_lr=1.0", "--set", "max_lr=0.5"],
-            "--set max_lr=1.0: max_lr is set twice",
-            "leave one of them out.",
-        ),
-        (["--set", "depth=57"], "--set: train.depth is 57; expected 9 n + 2", ""),
         (["--recipe", "fats"], "--recipe fats: not one of the recipes", "did you mean fast?"),
         (["--recipe", "fast"], "--recipe fast takes the images of cifar10", 'then "dvc repro prepare"'),
     ],
@@ -135,18 +115,6 @@ def test_a_damaged_table_is_named(stage: Stage, workspace: Path) -> None:
     done = stage("train.trials")
     assert done.returncode == 1
     assert "error: train/out/trials/trials.csv: not a table of trials" in done.stderr
-
-
-def test_settings_are_read_as_params_yaml_is() -> None:
-    train = params.changed(tiny(), ["nesterov=false", "progressive=[{share: 0.4, size: 16}]", "max_lr=1e-3"])
-    assert (train.nesterov, train.parts, train.max_lr) == (False, ((2, 16), (5, 32)), 0.001)
-    with pytest.raises(UserError):
-        params.changed(tiny(), ["nesterov=maybe"])
-
-
-def test_a_setting_may_hold_out_more_than_the_sample_has() -> None:
-    fast = params.load(ROOT / "params.yaml").recipes["fast"].train
-    assert params.changed(fast, ["validation=5000", "max_lr=1.0"]).validation == 5000
 
 
 def test_the_interval_of_a_mean_is_students() -> None:

@@ -23,6 +23,10 @@ TOLERATED = 0.3  # of a core, that other programs may take in passing
 # beside one busy program 0.2 to 0.6, with OMP_WAIT_POLICY=passive 0.5.
 ENOUGH = 0.8
 WINDOW_SECONDS = 10.0
+ADVICE = (
+    "{} threads get {:.0%} of their processor time, since other programs run: to go faster, press Ctrl-C and "
+    "resume with fewer, as by OMP_NUM_THREADS=1 dvc repro"
+)
 
 
 def allowed_cores() -> int:
@@ -34,12 +38,16 @@ def allowed_cores() -> int:
     return max(cores, 1)
 
 
-def idle_cores(loads: Sequence[float]) -> int:
-    """Return how many of the allowed cores are idle, at least 1, by the load of every core in per cent."""
+def idle_time(loads: Sequence[float]) -> float:
+    """Return how much of the allowed cores is idle, in cores, by the load of every core in per cent."""
     if hasattr(os, "sched_getaffinity"):
         loads = [load for core, load in enumerate(loads) if core in os.sched_getaffinity(0)] or loads
-    idle = sum(100 - load for load in loads) / 100
-    return max(min(math.floor(idle + TOLERATED), allowed_cores()), 1)
+    return sum(100 - load for load in loads) / 100
+
+
+def idle_cores(loads: Sequence[float]) -> int:
+    """Return how many of the allowed cores are idle, at least 1, by the load of every core in per cent."""
+    return max(min(math.floor(idle_time(loads) + TOLERATED), allowed_cores()), 1)
 
 
 def take_idle_cores(device: torch.device) -> None:
@@ -54,22 +62,21 @@ class ProcessorTime:
 
     def __init__(self) -> None:
         """Begin the first window."""
-        self.share = 1.0  # in the latest whole window
+        self.share, self.short = 1.0, False  # in the latest whole window
+        self._begin()
+
+    def _begin(self) -> Sequence[float]:
         self.used, self.began = time.process_time(), time.monotonic()
+        return psutil.cpu_percent(percpu=True)  # since the last call
 
     def note(self) -> str:
         """Return what the progress shows of too small a share; print once what to do about it."""
         threads, seconds = torch.get_num_threads(), time.monotonic() - self.began
-        before = self.share
         if seconds >= WINDOW_SECONDS:
-            self.share = (time.process_time() - self.used) / (seconds * threads)
-            self.used, self.began = time.process_time(), time.monotonic()
-        if threads == 1 or self.share >= ENOUGH:
-            return ""
-        if before >= ENOUGH:
-            print(
-                f"{threads} threads get {self.share:.0%} of their processor time, since other programs run: "
-                "to go faster, press Ctrl-C and resume with fewer, as by OMP_NUM_THREADS=1 dvc repro",
-                flush=True,
-            )
-        return f"  {self.share:.0%} of the processor time"
+            self.share, before = (time.process_time() - self.used) / (seconds * threads), self.short
+            missing, idle = (1 - self.share) * threads, idle_time(self._begin())
+            # Where cores are idle, the threads had nothing to do.
+            self.short = threads > 1 and self.share < ENOUGH and idle < missing / 2
+            if self.short and not before:
+                print(ADVICE.format(threads, self.share), flush=True)
+        return f"  {self.share:.0%} of the processor time" if self.short else ""

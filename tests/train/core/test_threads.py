@@ -84,12 +84,14 @@ def test_a_training_takes_as_many_threads_as_cores_are_idle(
     assert torch.get_num_threads() == expected
 
 
+@pytest.mark.parametrize(("load", "shown"), [(100.0, True), (40.0, False)])  # beside busy and idle programs
 def test_a_small_share_of_the_processor_time_is_shown_and_what_to_do_about_it_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], load: float, shown: bool
 ) -> None:
     clocks = {"monotonic": 100.0, "process_time": 5.0}
     for name in clocks:
         monkeypatch.setattr(time, name, lambda name=name: clocks[name])
+    monkeypatch.setattr(psutil, "cpu_percent", lambda **_: [load] * 4)
     processor = ProcessorTime()
     notes = []
     # Seconds, and those of the processor: windows of 10 s and more with shares of 1/4, 1/4 and 1.
@@ -97,14 +99,16 @@ def test_a_small_share_of_the_processor_time_is_shown_and_what_to_do_about_it_on
         clocks["monotonic"] += wall
         clocks["process_time"] += used
         notes.append(processor.note().strip())
-    assert notes == ["", *["25% of the processor time"] * 3, ""]
-    (advice,) = capsys.readouterr().out.splitlines()
-    for part in ("4 threads get 25%", "Ctrl-C", "OMP_NUM_THREADS=1 dvc repro"):
-        assert part in advice
+    assert notes == (["", *["25% of the processor time"] * 3, ""] if shown else [""] * 5)
+    advice = capsys.readouterr().out.splitlines()
+    assert len(advice) == shown
+    for part in ("4 threads get 25%", "Ctrl-C", "OMP_NUM_THREADS=1 dvc repro") if shown else ():
+        assert part in advice[0]
 
 
 def test_a_single_thread_has_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda **_: [100.0] * 4)
     processor = ProcessorTime()
     processor.began -= 100
     assert processor.note() == ""
