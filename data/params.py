@@ -82,36 +82,25 @@ class Train(_Group):
     batch: Count = Field(description="images a step")
     validation: int = Field(ge=0, description="how many images to hold out of train and watch each epoch")
     watch_test: bool = Field(description="true to watch the test images instead, as the published run did")
-    size: Side = Field(
-        description="side in pixels at which images are shown, after progressive's epochs and in tests: "
-        "8 to 64, a multiple of 4"
-    )
+    size: Side = Field(description="side in pixels at which images are shown: 8 to 64, a multiple of 4")
     progressive: tuple[SmallImages, ...] = Field(
-        strict=False, description="a list of {share: OF THE RUN, size: PIXELS}, or []"
+        strict=False, description="a list of {share: S, size: PIXELS}"
     )
     start_lr: Rate = Field(description="learning rate at the beginning of the cycle")
     max_lr: Rate = Field(description="learning rate at the peak")
     final_lr: Rate = Field(description="learning rate at the end of the cycle")
     rise: ShareOfRun = Field(description="share of the run from start_lr up to max_lr")
     fall: ShareOfRun = Field(description="share of the run from max_lr down to final_lr")
-    lr_changes: Literal["step", "epoch"] = Field(
-        description="step, or epoch: by epoch and for new gradients alone, as in Keras"
-    )
+    lr_changes: Literal["step", "epoch"] = Field(description="step, or epoch as in Keras")
     momentum: Share = Field(description="momentum where the learning rate is lowest")
     momentum_at_peak: Share = Field(description="momentum where the learning rate is max_lr")
     nesterov: bool = Field(description="true or false")
-    weight_decay: Rate = Field(
-        description="on the weights of convolutions and dense layer; with muon_lr of the latter alone"
-    )
+    weight_decay: Rate = Field(description="on kernels and dense layer, with muon_lr on the latter alone")
     muon_lr: Rate = Field(description="a step of Muon at max_lr, as a share of the kernel's norm; 0 for SGD")
     label_smoothing: Share = Field(description="probability spread over all classes")
-    precision: Literal["float32", "bfloat16"] = Field(
-        description="float32, or bfloat16 where the device has it"
-    )
+    precision: Literal["float32", "bfloat16"] = Field(description="bfloat16: where the device has it")
     normalise: Literal["channel", "image"] = Field(description="by channel, or the mean image subtracted")
-    compile: Literal["never", "gpu", "always"] = Field(
-        description="torch.compile: never, on a gpu, or always"
-    )
+    compile: Literal["never", "gpu", "always"] = Field(description="whether torch.compile is used")
     devices: Literal["auto"] | Count = Field(
         description="auto (every GPU, or one CPU), or how many processes"
     )
@@ -120,11 +109,9 @@ class Train(_Group):
     shift: float = Field(ge=0, le=16, description="largest shift, in pixels of the 32")
     shift_by: Literal["pixel", "subpixel"] = Field(description="pixel or subpixel")
     shift_fill: Literal["edge", "reflect"] = Field(description="edge or reflect")
-    colour_jitter: Share = Field(
-        description="how much saturation, contrast and brightness of an image vary; 0 for none"
-    )
+    colour_jitter: Share = Field(description="how much saturation, contrast and brightness vary; 0 for none")
     cutout: int = Field(
-        ge=0, le=32, description="side of the square that is blanked, in pixels of the 32; 0 for none"
+        ge=0, le=32, description="side of the blanked square, in pixels of the 32; 0 for none"
     )
 
     @model_validator(mode="after")

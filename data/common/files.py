@@ -25,17 +25,8 @@ DISK_HINTS = {
     errno.EROFS: "allow writing there",
     errno.EISDIR: "choose a name that no folder has",
 }
-# These and paths that lead nowhere, which the user can mend; any other error is a bug.
-DISK_ERRORS = {
-    *DISK_HINTS,
-    errno.EEXIST,
-    errno.EFBIG,
-    errno.EIO,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENOENT,
-    errno.ENOTDIR,
-}
+PATH_ERRORS = (errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR)
+DISK_ERRORS = {*DISK_HINTS, *PATH_ERRORS, errno.EFBIG, errno.EIO}  # any other error is a bug
 
 # How pandas reads a column of names: a class may be called `1` or `None`.
 NAMES: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}

@@ -100,7 +100,7 @@ def _download(raw: Path, official: type[CIFAR10]) -> Path:
             download_url(official.url, raw, official.filename, official.tgz_md5)
     except (OSError, HTTPException, RuntimeError) as error:  # no network; a broken one; another file
         raise UserError(
-            f"no CIFAR-10 in {raw}/, and {official.url} does not give it ({error})",
+            f"no CIFAR-10 in {raw}/, and {official.url} does not give it ({getattr(error, 'reason', error)})",
             f"connect to the network, set {VARIABLE} to a folder or archive that has it, "
             f"or put {official.filename} into {raw}/; then repeat the command.",
         ) from error

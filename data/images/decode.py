@@ -58,8 +58,6 @@ def _check_size(image: Image.Image) -> None:
     pixels, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
     if most is not None and pixels > most:
         raise Image.DecompressionBombError(f"{pixels} pixels; {most} at most")
-    if not pixels:
-        raise ValueError(f"{image.width} x {image.height} pixels")
 
 
 def _short(error: Exception, path: Path) -> str:

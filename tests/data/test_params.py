@@ -39,7 +39,7 @@ WRONG_VALUES = [
     # other types
     ("seed: 1", "seed: one", "defaults.seed is 'one'; expected a valid integer", "a whole number"),
     ("0.0005", "'5e-4'", "defaults.weight_decay is '5e-4'; expected a valid number", "dense layer"),
-    ("progressive: []", "progressive: none", "defaults.progressive is 'none'; expected a list", "{share: OF"),
+    ("progressive: []", "progressive: none", "defaults.progressive is 'none'; expected a list", "{share: S"),
     ("devices: auto", "devices: 0", "defaults.devices is 0; expected auto", "how many processes"),
     ("recipes:\n", "recipes:\n  mine: 7\n", "recipes.mine is 7; expected a group of parameters", "comments"),
     ("source: data/sample", "source: ''", "annotate.source is ''", "folder of images"),

@@ -9,7 +9,7 @@ from data.common import progress
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0, "0 s"),
         (99.4, "99 s"),
@@ -19,15 +19,19 @@ from data.common import progress
         (90000, "25 h 00 min"),
     ],
 )
-def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
-    assert progress.clock(seconds) == said
+def test_durations_are_written_as_people_say_them(seconds: float, text: str) -> None:
+    assert progress.clock(seconds) == text
 
 
-def test_on_a_pipe_a_plain_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return what the clock says, to be changed."""
+    time = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: time[0])
+    return time
+
+
+def test_on_a_pipe_a_plain_line_now_and_then(now: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     with progress.progress("reading", 100, "images") as task:
         for _ in range(4):
             now[0] += 10
@@ -38,84 +42,79 @@ def test_on_a_pipe_a_plain_line_now_and_then(
 
 
 def test_the_time_left_counts_only_what_was_done_since_the_start(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    now: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with progress.progress("training", 100, "steps", done=80) as task:
         now[0] += 20
         task.advance(10)
     assert capsys.readouterr().out == "training  90/100 steps  20 s left\n"
 
 
-def test_the_speed_may_be_that_of_the_parts_before(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_speed_may_be_measured_from_an_earlier_moment(
+    now: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     for epoch in range(50):  # 35 s each, of which not all is training
         with progress.progress("training", 100, "%", done=2 * epoch) as task:
             task.since(0, 0.0)
             now[0] += 20
             task.advance(1)
         now[0] += 15
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "training  1/100 %"
-    assert said[24] == "training  49/100 %  15 min left"
-    assert said[-1] == "training  99/100 %  18 s left"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "training  1/100 %"
+    assert lines[24] == "training  49/100 %  15 min left"
+    assert lines[-1] == "training  99/100 %  18 s left"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "done", "said"),
+    ("seconds", "done", "line"),
     [
-        (20, 1, "training  1/100 steps\n"),  # the first step is the slowest, and says nothing of the others
+        (20, 1, "training  1/100 steps\n"),  # the first step is the slowest
         (20, 2, "training  2/100 steps  16 min left\n"),
         (60, 1, "training  1/100 steps  1 h 39 min left\n"),
         (60, 0, "training  0/100 steps\n"),
     ],
 )
-def test_no_time_left_is_told_before_enough_is_done(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: int, done: int, said: str
+def test_no_time_left_is_shown_before_enough_is_done(
+    now: list[float], capsys: pytest.CaptureFixture[str], seconds: int, done: int, line: str
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with progress.progress("training", 100, "steps") as task:
         now[0] += seconds
         task.advance(done)
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == line
 
 
-def test_on_a_terminal_a_bar_that_disappears(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Return what a terminal shows."""
     screen = io.StringIO()
-    monkeypatch.setattr(
-        progress, "Console", lambda stderr: Console(file=screen, force_terminal=True, width=100)
-    )
+    terminal = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(progress, "Console", lambda stderr: terminal)
+    return screen
+
+
+def test_on_a_terminal_a_bar_that_disappears(screen: io.StringIO) -> None:
     assert list(progress.track("abc", "counting", 3, "letters")) == ["a", "b", "c"]
     assert "counting" in screen.getvalue()
     assert "100 %" in screen.getvalue()
+    assert " left" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")  # the line is cleared at the end
 
 
-def test_beside_data_it_is_told_on_standard_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_beside_data_progress_goes_to_standard_error(
+    now: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with progress.progress("predicting", 100, "images", stderr=True) as task:
         now[0] += 20
         task.advance(50)
         print("a.png,frog")
-    said = capsys.readouterr()
-    assert said.out == "a.png,frog\n"
-    assert said.err == "predicting  50/100 images  20 s left\n"
+    output = capsys.readouterr()
+    assert output.out == "a.png,frog\n"
+    assert output.err == "predicting  50/100 images  20 s left\n"
 
 
 def test_a_bar_on_standard_error_leaves_data_where_they_go(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    screen: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    screen = io.StringIO()
-    bar = Console(file=screen, force_terminal=True, width=100)
-    monkeypatch.setattr(progress, "Console", lambda stderr: bar)
     with progress.progress("predicting", 1, "images", stderr=True) as task:
         print("a.png,frog")
         task.advance(1)

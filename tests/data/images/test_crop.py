@@ -12,7 +12,7 @@ from data.datasets.dataset import Dataset
 from data.images import crop
 
 
-def test_a_image_of_the_networks_size_is_taken_as_it_is(tmp_path: Path, few: Dataset) -> None:
+def test_an_image_of_the_networks_size_is_taken_as_it_is(tmp_path: Path, few: Dataset) -> None:
     pixels = few.images[0]
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert np.array_equal(crop.read(tmp_path / "a.png"), pixels)
@@ -33,7 +33,7 @@ def test_the_square_in_the_middle_is_taken() -> None:
     assert (crop.whole(image) == (0, 0, 255)).all()
 
 
-def test_a_image_is_resized_by_lanczos_filter() -> None:
+def test_an_image_is_resized_by_lanczos_filter() -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8))
     expected = np.asarray(image.resize((32, 32), Image.Resampling.LANCZOS))
     assert np.array_equal(crop.whole(image), expected)
@@ -66,7 +66,7 @@ def test_of_a_region_the_square_around_it_is_taken(
 
 
 @given(st.data())
-def test_any_region_within_a_image_has_its_square(data: st.DataObject) -> None:
+def test_any_region_within_an_image_has_its_square(data: st.DataObject) -> None:
     width, height = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 50))
     left, top = data.draw(st.floats(0, width - 0.01)), data.draw(st.floats(0, height - 0.01))
     right = data.draw(st.floats(left + 0.01, width + 0.01).map(lambda x: min(x, float(width))))
