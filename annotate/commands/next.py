@@ -25,9 +25,10 @@ import typer
 from annotate import sample
 from annotate.commands import probabilities, push
 from annotate.commands.selection import Doubt, diverse, doubted, uncertain
-from annotate.label_studio import project, tabs
+from annotate.label_studio import tabs
 from annotate.label_studio.client import Client
 from annotate.label_studio.config import Server, configured
+from annotate.label_studio.project import existing, find
 from annotate.labelling import folder
 from annotate.labelling.tasks import CHOSEN, EXPORT, LABELS, read_chosen, read_tasks
 from data import params
@@ -159,7 +160,7 @@ def _add_images(by: By, count: int, path: Path | None, server: Server | None) ->
     """Choose and record further images, and push them; a server that cannot be reached ends it before."""
     if server:
         with Client(server) as client:
-            project.find(client)
+            find(client)
     names = choose(by.value, count, path)
     print(f"{CHOSEN}: {len(names)} images more, from {names[0]} to {names[-1]}")
     if server is None:
@@ -182,22 +183,20 @@ def _show_doubts(doubts: Sequence[Doubt], server: Server | None, push_: bool) ->
         return
     with Client(server) as client:
         try:
-            ours = project.existing(client)
-            tasks = project.pushed(client, ours).tasks
+            project = existing(client)
+            tasks = project.pushed().tasks
         except UserError:
             _list(doubts)  # needs no server
             raise
         names = [doubt.image for doubt in doubts if doubt.image in tasks]
-        _list(doubts, {name: project.link(client, ours, tasks[name].number) for name in names})
+        _list(doubts, {name: project.link(tasks[name].number) for name in names})
         if absent := [doubt.image for doubt in doubts if doubt.image not in tasks]:
             print(f"{len(absent)} of them are not on the server (python -m annotate push): {some(absent)}")
         if not names:
             return
-        address = tabs.show(client, ours, TAB, names)
+        address = tabs.show(project, TAB, names)
     print(f"{len(names)} labels to look at again: {address}")
-    print(
-        'open each, change its label if it is wrong, press Update; then "dvc repro -fs export" and "dvc repro"'
-    )
+    print('open each, change a wrong label, press Update; then "dvc repro -fs export" and "dvc repro"')
 
 
 def _list(doubts: Sequence[Doubt], links: Mapping[str, str] | None = None) -> None:

@@ -19,12 +19,12 @@ from typing import Annotated, Any
 import typer
 
 from annotate.commands import prelabel
-from annotate.label_studio import import_labels, project
+from annotate.label_studio import import_labels
 from annotate.label_studio.client import Client
 from annotate.label_studio.config import required
 from annotate.label_studio.import_labels import ImportedLabels
 from annotate.label_studio.predictions import Suggestion, put
-from annotate.label_studio.project import Project, ServerTask, ServerTasks
+from annotate.label_studio.project import Project, ServerTask, ServerTasks, find, instructions, make
 from annotate.label_studio.scheme_change import check_change
 from annotate.label_studio.transfer import SameDisk, Upload, choose, is_served
 from annotate.labelling.scheme import Scheme, read_scheme
@@ -68,13 +68,13 @@ def push(
     predictions = prelabel.read(tasks, scheme) if prelabel_ else None
     labels = import_labels.read(from_, tasks, scheme, images, as_predictions, gaps) if from_ else None
     with Client(required()) as client:
-        ours = settle(client, scheme)
-        there = bring(client, ours, tasks, upload, None if as_predictions else labels)
+        project = settle(client, scheme)
+        there = bring(project, tasks, upload, None if as_predictions else labels)
         if predictions:
-            suggest(client, ours, there, predictions.version, predictions.suggestions)
+            suggest(project, there, predictions.version, predictions.suggestions)
         if labels and as_predictions:
-            suggest(client, ours, there, labels.version, labels.suggestions)
-        print(f"label at {project.link(client, ours)}")
+            suggest(project, there, labels.version, labels.suggestions)
+        print(f"label at {project.link()}")
 
 
 def _check_options(*rules: tuple[bool, str]) -> None:
@@ -88,46 +88,42 @@ def settle(client: Client, scheme: Scheme) -> Project:
 
     Raises `UserError` if labels exist that a changed scheme would orphan.
     """
-    config, instructions = SCHEME.read_text(encoding="utf-8"), project.instructions()
-    ours = project.find(client)
-    if ours is None:
-        ours = project.make(client, config, instructions)
-        print(f"project {ours.number} made: {ours.title}")
-        return ours
-    if ours.label_config.strip() != config.strip():
-        check_change(project.exported(client, ours.number), _scheme_of(ours), scheme)
-        ours = project.change(client, ours, label_config=config)
+    config, wanted = SCHEME.read_text(encoding="utf-8"), instructions()
+    project = find(client)
+    if project is None:
+        project = make(client, config, wanted)
+        print(f"project {project.number} made: {project.title}")
+        return project
+    if project.label_config.strip() != config.strip():
+        old = None
+        with suppress(UserError):  # one that cannot be read
+            old = read_scheme(SCHEME, project.label_config.encode())
+        check_change(project.exported(), old, scheme)
+        project = project.changed(label_config=config)
         print("label scheme updated")
-    if instructions and ours.instructions.strip() != instructions:
-        ours = project.change(client, ours, expert_instruction=instructions)
+    if wanted and project.instructions.strip() != wanted:
+        project = project.changed(expert_instruction=wanted)
         print("instructions updated")
-    return ours
-
-
-def _scheme_of(ours: Project) -> Scheme | None:
-    """Return the scheme that the project has; None if it cannot be read."""
-    with suppress(UserError):
-        return read_scheme(SCHEME, ours.label_config.encode())
-    return None
+    return project
 
 
 def bring(
-    client: Client, ours: Project, tasks: Sequence[Task], upload: bool, labels: ImportedLabels | None
+    project: Project, tasks: Sequence[Task], upload: bool, labels: ImportedLabels | None
 ) -> dict[str, ServerTask]:
     """Add the tasks that are missing, and labels to all; return every task that is there."""
-    there = project.pushed(client, ours)
+    there = project.pushed()
     before, way = there.tasks, ""
     missing = [task for task in tasks if task.image_id not in before]
     if missing:
         check_images(missing)
-        transfer = choose(client, ours, missing[0], upload)
+        transfer = choose(project, missing[0], upload)
         way = f" ({transfer.name})"
-        send(client, ours, transfer, missing, labels)
-        there = project.pushed(client, ours)
+        send(project, transfer, missing, labels)
+        there = project.pushed()
     print(f"{len(missing)} added{way}, {len(tasks) - len(missing)} there already")
     _print_differences(tasks, there)
     if labels:
-        import_labels.annotate(client, ours, before, labels)
+        import_labels.annotate(project, before, labels)
     return there.tasks
 
 
@@ -154,13 +150,10 @@ def check_images(tasks: Sequence[Task]) -> None:
 
 
 def send(
-    client: Client,
-    ours: Project,
-    transfer: SameDisk | Upload,
-    missing: Sequence[Task],
-    labels: ImportedLabels | None,
+    project: Project, transfer: SameDisk | Upload, missing: Sequence[Task], labels: ImportedLabels | None
 ) -> None:
     """Add tasks in batches; the first image has to be served then."""
+    client = project.client
     with progress("sending images", len(missing), "images") as bar:
         for batch in transfer.batches(missing):
             urls = transfer.urls(batch)
@@ -171,7 +164,7 @@ def send(
                 )
             entries = [_entry(task, url, labels) for task, url in zip(batch, urls, strict=True)]
             with client.expected():
-                reply = client.sdk.projects.import_tasks(ours.number, request=entries)
+                reply = client.sdk.projects.import_tasks(project.number, request=entries)
                 if reply.task_count != len(batch):
                     raise ValueError("not all tasks were added")
             bar.advance(len(batch))
@@ -187,13 +180,9 @@ def _entry(task: Task, url: str, labels: ImportedLabels | None) -> dict[str, Any
 
 
 def suggest(
-    client: Client,
-    ours: Project,
-    there: Mapping[str, ServerTask],
-    version: str,
-    suggestions: Mapping[str, Suggestion],
+    project: Project, there: Mapping[str, ServerTask], version: str, suggestions: Mapping[str, Suggestion]
 ) -> None:
     """Put predictions there and print how many are new."""
-    added, deleted = put(client, ours, there, version, suggestions)
+    added, deleted = put(project, there, version, suggestions)
     older = f", {deleted} older ones removed" if deleted else ""
     print(f"predictions of {version}: {added} added{older}, {len(suggestions) - added} there already")

@@ -21,10 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from annotate.commands.label_counts import Counts, count
-from annotate.label_studio import project
 from annotate.label_studio.client import Client
 from annotate.label_studio.config import required
-from annotate.label_studio.project import Project
+from annotate.label_studio.project import Project, existing
 from annotate.labelling.scheme import Scheme, read_scheme
 from annotate.labelling.tasks import Task, read_tasks
 from data.common.errors import UserError
@@ -41,44 +40,43 @@ def status(
     tasks, scheme = read_tasks(), read_scheme()
     console = Console()
     with Client(required()) as client:
-        ours = _filled_project(client)
+        project = _filled_project(client)
         shown = len(tasks) if all_ else SHOWN
-        first = page(client, ours, look(client, ours, tasks, scheme), scheme, shown)
+        first = page(project, look(project, tasks, scheme), scheme, shown)
         if not watch or not console.is_terminal:
             console.print(first, soft_wrap=True)
             return
         with Live(first, console=console, auto_refresh=False) as live:
             while True:
                 time.sleep(SECONDS)
-                counts = look(client, ours, tasks, scheme)
-                live.update(page(client, ours, counts, scheme, shown), refresh=True)
+                live.update(page(project, look(project, tasks, scheme), scheme, shown), refresh=True)
 
 
 def _filled_project(client: Client) -> Project:
-    ours = project.existing(client)
-    if not ours.size:
+    project = existing(client)
+    if not project.tasks:
         raise UserError(
-            f"project {ours.title!r} at {project.link(client, ours)} is empty",
+            f"project {project.title!r} at {project.link()} is empty",
             'bring the images with "python -m annotate push".',
         )
-    return ours
+    return project
 
 
-def look(client: Client, ours: Project, tasks: Sequence[Task], scheme: Scheme) -> Counts:
+def look(project: Project, tasks: Sequence[Task], scheme: Scheme) -> Counts:
     """Return the state of the project now."""
-    with client.expected():
-        emails = {int(user.id): str(user.email) for user in client.sdk.users.list()}
-    return count(project.exported(client, ours.number), tasks, scheme, emails)
+    with project.client.expected():
+        emails = {int(user.id): str(user.email) for user in project.client.sdk.users.list()}
+    return count(project.exported(), tasks, scheme, emails)
 
 
-def page(client: Client, ours: Project, counts: Counts, scheme: Scheme, shown: int) -> RenderableType:
+def page(project: Project, counts: Counts, scheme: Scheme, shown: int) -> RenderableType:
     """Return the tables and the first images that are left."""
     done = counts.images - len(counts.left)
-    head = f"{ours.title}: {done} of {counts.images} images done or skipped, {len(counts.left)} left"
+    head = f"{project.title}: {done} of {counts.images} images done or skipped, {len(counts.left)} left"
     tables = [] if counts.work.empty else [_table(counts.people()), _table(counts.classes(scheme))]
     images = [
         f"{left.image}  {left.state}  "
-        + (project.link(client, ours, left.number) if left.number else "python -m annotate push")
+        + (project.link(left.number) if left.number else "python -m annotate push")
         for left in counts.left[:shown]
     ]
     if len(counts.left) > shown:

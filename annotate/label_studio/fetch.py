@@ -7,7 +7,7 @@ from typing import Any
 
 from annotate.label_studio.client import PAUSES, TIMEOUT, Client
 from annotate.label_studio.config import Server
-from annotate.label_studio.project import existing, exported, number_of
+from annotate.label_studio.project import Project, existing
 from data.common.errors import UserError
 
 
@@ -18,10 +18,11 @@ def fetch(server: Server, timeout: float = TIMEOUT) -> list[dict[str, Any]]:
     made again, up to three times. Raises `UserError`.
     """
     with Client(server, timeout) as client:
-        number = number_of(client) or existing(client).number
+        project = existing(client)
         for pause in (*PAUSES, None):
-            tasks = exported(client, number)
-            differences = _differences(client, number, tasks)
+            tasks = project.exported()
+            project = existing(client)
+            differences = _differences(tasks, project)
             if not differences:
                 return tasks
             if pause is not None:
@@ -32,19 +33,17 @@ def fetch(server: Server, timeout: float = TIMEOUT) -> list[dict[str, Any]]:
     )
 
 
-def _differences(client: Client, number: int, tasks: list[dict[str, Any]]) -> str:
+def _differences(tasks: list[dict[str, Any]], project: Project) -> str:
     """Return in what an export differs from the project's own counts; nothing if it is complete."""
-    with client.expected():
-        project = client.sdk.projects.get(number)
-        size, total = int(project.task_number), int(project.total_annotations_number or 0)
-        skipped = int(project.skipped_annotations_number or 0)
     annotations = [annotation for task in tasks for annotation in task.get("annotations") or []]
-    cancelled = sum(bool(annotation.get("was_cancelled")) for annotation in annotations)
     # The open-source server leaves skipped annotations out of the total, its documentation counts them in.
-    expected = total if len(annotations) == total else total + skipped
+    total = project.annotations
     counts = {
-        "tasks": (len(tasks), size),
-        "annotations": (len(annotations), expected),
-        "skipped annotations": (cancelled, skipped),
+        "tasks": (len(tasks), project.tasks),
+        "annotations": (len(annotations), total if len(annotations) == total else total + project.skipped),
+        "skipped annotations": (
+            sum(bool(each.get("was_cancelled")) for each in annotations),
+            project.skipped,
+        ),
     }
     return ", ".join(f"{got} {name}, not {due}" for name, (got, due) in counts.items() if got != due)

@@ -11,9 +11,8 @@ from typing import Any
 
 from annotate.formats.label_studio import to_result
 from annotate.formats.load import Loaded, load
-from annotate.label_studio.client import Client
 from annotate.label_studio.predictions import FROM_FILE, Suggestion
-from annotate.label_studio.project import Project, ServerTask, exported
+from annotate.label_studio.project import Project, ServerTask
 from annotate.labelling import parse
 from annotate.labelling.boxes import Size
 from annotate.labelling.export_file import normalise
@@ -110,11 +109,9 @@ def _report(path: Path, loaded: Loaded, scheme: Scheme, as_predictions: bool) ->
             print(f"{count} {remark}")
 
 
-def annotate(
-    client: Client, project: Project, before: Mapping[str, ServerTask], labels: ImportedLabels
-) -> None:
+def annotate(project: Project, before: Mapping[str, ServerTask], labels: ImportedLabels) -> None:
     """Add the annotations to the tasks that were there before, unless somebody gave them already."""
-    present = _present(client, project, labels) if before else {}
+    present = _present(project, labels) if before else {}
     missing: list[Annotation] = []
     kept, beside = set(), set()
     for name, given in labels.annotations.items():
@@ -127,7 +124,7 @@ def annotate(
             beside |= {name} if new and name in present else set()
     # A request each, 0.2 s: Label Studio takes many at once only together with new tasks.
     for annotation in track(missing, "adding annotations", len(missing), "annotations"):
-        client.sdk.annotations.create(before[annotation.image].number, **labels.raw(annotation))
+        project.client.sdk.annotations.create(before[annotation.image].number, **labels.raw(annotation))
     with_task = sum(len(each) for name, each in labels.annotations.items() if name not in before)
     total = sum(len(each) for name, each in labels.annotations.items() if name not in kept)
     added = with_task + len(missing)
@@ -145,10 +142,10 @@ def _take(unmatched: Counter[Content], annotation: Annotation) -> bool:
     return unmatched[content] >= 0
 
 
-def _present(client: Client, project: Project, labels: ImportedLabels) -> dict[str, Counter[Content]]:
+def _present(project: Project, labels: ImportedLabels) -> dict[str, Counter[Content]]:
     """Return the annotations on the server, by image of the file: which content, and how often."""
     contents: dict[str, Counter[Content]] = defaultdict(Counter)
-    for entry in normalise(exported(client, project.number)):
+    for entry in normalise(project.exported()):
         name = entry["image_id"]
         if name in labels.sizes:
             annotations, _ = parse.read(entry, labels.scheme, labels.sizes[name])

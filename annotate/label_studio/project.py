@@ -17,18 +17,6 @@ NUMBER = "set LABEL_STUDIO_PROJECT to the number in the project's address (.../p
 
 
 @dataclass(frozen=True)
-class Project:
-    """A project as the server has it; `model_version` names the predictions that are shown."""
-
-    number: int
-    title: str
-    label_config: str
-    instructions: str
-    model_version: str
-    size: int
-
-
-@dataclass(frozen=True)
 class ServerTask:
     """A task on the server: its number, and the checksum of the image when it was pushed."""
 
@@ -44,33 +32,81 @@ class ServerTasks:
     duplicates: int
 
 
-def number_of(client: Client) -> int | None:
-    """Return the number of the configured project; None if no project has the title.
+@dataclass(frozen=True)
+class Project:
+    """A project on a server as it was read; `model_version` names the predictions that are shown.
 
-    Raises `UserError` if several have it: titles are not unique there.
+    `tasks`, `annotations` and `skipped` (annotations) are the server's own counts.
     """
-    name = client.server.project
-    if name.isdecimal():
-        return int(name)
-    with client.expected():
-        # The filter takes every title that holds the name. One page: the SDK's pager hides errors.
-        page = client.sdk.projects.list(title=name, include="id,title", page_size=100)
-        numbers = [int(project.id) for project in page.items if project.title == name]
-    if len(numbers) > 1:
-        raise UserError(f"{client.server.shown}: {len(numbers)} projects are called {name!r}", NUMBER)
-    return numbers[0] if numbers else None
+
+    client: Client
+    number: int
+    title: str
+    label_config: str
+    instructions: str
+    model_version: str
+    tasks: int
+    annotations: int
+    skipped: int
+
+    @property
+    def path(self) -> str:
+        """Its path for raw requests."""
+        return f"/api/projects/{self.number}"
+
+    def link(self, task: int | None = None) -> str:
+        """Return the address of its page, or of a task in it."""
+        page = f"{self.client.server.shown}/projects/{self.number}/data"
+        return page if task is None else f"{page}?task={task}"
+
+    def changed(self, **changes: str) -> Project:
+        """Change fields, by the server's names for them, and return the project."""
+        with self.client.expected():
+            return _project(self.client, self.client.sdk.projects.update(self.number, **changes))
+
+    def pushed(self) -> ServerTasks:
+        """Return its tasks; raises `UserError` if they are not as many as the server counts."""
+        # Raw, since the SDK's pager hides errors. Without resolve_uri the URLs come as they were sent.
+        query = f"project={self.number}&fields=task_only&include=id,data&resolve_uri=false&page_size={PAGE}"
+        tasks: list[dict[str, Any]] = []
+        with self.client.expected():
+            for page in count(1):
+                reply = self.client.get(f"/api/tasks/?{query}&page={page}").json()
+                tasks += reply["tasks"]
+                if len(tasks) == reply["total"]:
+                    break
+                if not reply["tasks"]:
+                    raise ValueError("fewer tasks than the server counts")
+            by_name: dict[str, ServerTask] = {}
+            for task in tasks:
+                name = str(task["data"].get("image_id") or f"task {task['id']}")
+                by_name.setdefault(name, ServerTask(task["id"], str(task["data"].get("sha256") or "")))
+        return ServerTasks(by_name, len(tasks) - len(by_name))
+
+    def exported(self) -> list[dict[str, Any]]:
+        """Return all tasks with annotations and drafts, as the server gives them."""
+        with self.client.expected():
+            tasks = self.client.sdk.projects.exports.as_json(self.number)
+            if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+                raise TypeError("not a list of tasks")
+            return tasks
 
 
 def find(client: Client) -> Project | None:
     """Return the configured project; None if no project has that title.
 
-    Raises `UserError` if no project has that number, or several have that title.
+    Raises `UserError` if no project has that number, or several have that title: it is not unique there.
     """
-    number = number_of(client)
-    if number is None:
-        return None
+    name, projects = client.server.project, client.sdk.projects
     with client.expected():
-        return _project(client.sdk.projects.get(number))
+        if name.isdecimal():
+            return _project(client, projects.get(int(name)))
+        # The filter takes every title that holds the name. One page: the SDK's pager hides errors.
+        page = projects.list(title=name, include="id,title", page_size=100)
+        numbers = [project.id for project in page.items if project.title == name]
+        if len(numbers) > 1:
+            raise UserError(f"{client.server.shown}: {len(numbers)} projects are called {name!r}", NUMBER)
+        return _project(client, projects.get(numbers[0])) if numbers else None
 
 
 def existing(client: Client) -> Project:
@@ -88,23 +124,22 @@ def make(client: Client, label_config: str, instructions: str) -> Project:
     """Make the configured project."""
     fields = {"label_config": label_config, "expert_instruction": instructions}
     with client.expected():
-        return _project(client.sdk.projects.create(title=client.server.project, **fields))
+        return _project(client, client.sdk.projects.create(title=client.server.project, **fields))
 
 
-def change(client: Client, project: Project, **changes: str) -> Project:
-    """Change fields of the project, by the server's names for them."""
-    with client.expected():
-        return _project(client.sdk.projects.update(project.number, **changes))
-
-
-def _project(reply: Any) -> Project:
+def _project(client: Client, reply: Any) -> Project:
+    counts = ("task_number", "total_annotations_number", "skipped_annotations_number")
+    tasks, annotations, skipped = (int(getattr(reply, name, None) or 0) for name in counts)
     return Project(
+        client,
         int(reply.id),
         str(reply.title),
-        str(reply.label_config or ""),
-        str(reply.expert_instruction or ""),
-        str(reply.model_version or ""),
-        int(getattr(reply, "task_number", None) or 0),
+        reply.label_config or "",
+        reply.expert_instruction or "",
+        reply.model_version or "",
+        tasks,
+        annotations,
+        skipped,
     )
 
 
@@ -114,46 +149,3 @@ def instructions(path: Path = INSTRUCTIONS) -> str:
         return path.read_text(encoding="utf-8").strip() if path.exists() else ""
     except UnicodeDecodeError:
         raise UserError(f"{path}: not text in UTF-8", "save it as text in UTF-8.") from None
-
-
-def pushed(client: Client, project: Project) -> ServerTasks:
-    """Return the tasks of the project; raises `UserError` if they are not as many as the server counts."""
-    # Raw, since the SDK's pager hides errors. Without resolve_uri the URLs come as they were sent.
-    query: dict[str, str | int] = {
-        "project": project.number,
-        "fields": "task_only",
-        "include": "id,data",
-        "resolve_uri": "false",
-    }
-    tasks: list[dict[str, Any]] = []
-    with client.expected():
-        for page in count(1):
-            params = query | {"page": page, "page_size": PAGE}
-            reply = client.get("/api/tasks/", params=params).json()
-            tasks += reply["tasks"]
-            if len(tasks) == reply["total"]:
-                break
-            if not reply["tasks"]:
-                raise ValueError("fewer tasks than the server counts")
-        by_name = {
-            str(task["data"].get("image_id") or f"task {task['id']}"): ServerTask(
-                int(task["id"]), str(task["data"].get("sha256") or "")
-            )
-            for task in reversed(tasks)  # of two that show an image, the first counts
-        }
-    return ServerTasks(by_name, len(tasks) - len(by_name))
-
-
-def exported(client: Client, number: int) -> list[dict[str, Any]]:
-    """Return all tasks of a project with annotations and drafts, as the server gives them."""
-    with client.expected():
-        tasks = client.sdk.projects.exports.as_json(number)
-        if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-            raise TypeError("not a list of tasks")
-        return tasks
-
-
-def link(client: Client, project: Project, task: int | None = None) -> str:
-    """Return the address of the project's page, or of a task in it."""
-    page = f"{client.server.shown}/projects/{project.number}/data"
-    return page if task is None else f"{page}?task={task}"

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from annotate.label_studio.client import Client
-from annotate.label_studio.project import Project, link
+from annotate.label_studio.project import Project
 
 PLACES = ("explore", "labeling")  # the page's table, and its narrow form beside an open image
 
 
-def show(client: Client, project: Project, title: str, images: Iterable[str]) -> str:
+def show(project: Project, title: str, images: Iterable[str]) -> str:
     """Make or change the tab of that title so that it lists the named images; return its address.
 
     A new tab is ordered by name and has the page's default columns; other tabs stay. Where there is none yet,
@@ -33,9 +32,9 @@ def show(client: Client, project: Project, title: str, images: Iterable[str]) ->
         "title": title,
         "filters": {"conjunction": "and", "items": [by_name]},
     }
-    new = {"ordering": ["tasks:data.image_id"], "hiddenColumns": _hidden_columns(client, project)}
-    views = client.sdk.views
-    with client.expected():
+    new = {"ordering": ["tasks:data.image_id"], "hiddenColumns": _hidden_columns(project)}
+    views = project.client.sdk.views
+    with project.client.expected():
         present = views.list(project=project.number)
         ours = next((view for view in present if (view.data or {}).get("title") == title), None)
         if not present:
@@ -45,13 +44,13 @@ def show(client: Client, project: Project, title: str, images: Iterable[str]) ->
             view = views.create(project=project.number, data=content | new)
         else:  # with the columns and the order that somebody may have chosen
             view = views.update(str(ours.id), project=project.number, data=ours.data | content)
-        return f"{link(client, project)}?tab={int(view.id)}"
+        return f"{project.link()}?tab={int(view.id)}"
 
 
-def _hidden_columns(client: Client, project: Project) -> dict[str, list[str]]:
+def _hidden_columns(project: Project) -> dict[str, list[str]]:
     """Return the columns that a tab hides by default; a tab that names none shows all of them."""
-    with client.expected():
-        reply = client.get("/api/dm/columns/", params={"project": project.number})
+    with project.client.expected():
+        reply = project.client.get("/api/dm/columns/", params={"project": project.number})
         return {
             place: [
                 f"tasks:data.{column['id']}" if column.get("parent") == "data" else f"tasks:{column['id']}"

@@ -47,7 +47,6 @@ class SameDisk:
 class Upload:
     """The server gets a copy of each image."""
 
-    client: Client
     project: Project
     name: str = "uploaded"
 
@@ -73,11 +72,11 @@ class Upload:
             f"file{number}": (name, Path(task.image).read_bytes())
             for number, (name, task) in enumerate(zip(names, tasks, strict=True))
         }
-        path = f"/api/projects/{self.project.number}"
-        with self.client.expected():
-            reply = self.client.post(f"{path}/import?commit_to_project=false", files=files).json()
+        client, path = self.project.client, self.project.path
+        with client.expected():
+            reply = client.post(f"{path}/import?commit_to_project=false", files=files).json()
             numbers = reply["file_upload_ids"]
-            uploads = self.client.get(f"{path}/file-uploads", params={"ids": str(numbers)}).json()
+            uploads = client.get(f"{path}/file-uploads", params={"ids": str(numbers)}).json()
             paths = {upload["id"]: upload["file"] for upload in uploads}
             urls = [f"/data/{paths[number]}" for number in numbers]
             if not all(url.endswith(f"-{name}") for url, name in zip(urls, names, strict=True)):
@@ -85,25 +84,27 @@ class Upload:
         return urls
 
 
-def choose(client: Client, project: Project, task: Task, upload: bool) -> SameDisk | Upload:
+def choose(project: Project, task: Task, upload: bool) -> SameDisk | Upload:
     """Return how to bring the images, tried with one of them; with `upload` as copies without a try.
 
     A storage that was connected for the try is disconnected again if it is of no use.
     """
     if upload:
-        return Upload(client, project)
+        return Upload(project)
     folder = IMAGES.resolve()
-    storage, is_new = _storage(client, project, folder)
+    storage, is_new = _storage(project, folder)
     same_disk = None
     try:
         if storage is not None:
             ways = (SameDisk(root) for root in folder.parents)
-            same_disk = next((way for way in ways if is_served(client, way.urls([task])[0], task)), None)
+            same_disk = next(
+                (way for way in ways if is_served(project.client, way.urls([task])[0], task)), None
+            )
     finally:
         if is_new and same_disk is None:
             with suppress(UserError):  # the first failure is the one to report
-                client.sdk.import_storage.local.delete(storage)
-    return same_disk or Upload(client, project)
+                project.client.sdk.import_storage.local.delete(storage)
+    return same_disk or Upload(project)
 
 
 def is_served(client: Client, url: str, task: Task) -> bool:
@@ -118,13 +119,13 @@ def is_served(client: Client, url: str, task: Task) -> bool:
     return hashlib.sha256(content).hexdigest() == task.sha256
 
 
-def _storage(client: Client, project: Project, folder: Path) -> tuple[int | None, bool]:
+def _storage(project: Project, folder: Path) -> tuple[int | None, bool]:
     """Return a storage that covers the folder, and whether it was made now.
 
     None where the server refuses: it has no such folder, or not below its document root, or serves none.
     """
-    storages = client.sdk.import_storage.local
-    with client.expected():
+    storages = project.client.sdk.import_storage.local
+    with project.client.expected():
         for storage in storages.list(project=project.number):
             if storage.path and folder.is_relative_to(storage.path):
                 return int(storage.id), False

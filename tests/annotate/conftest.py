@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from annotate.server import environment
 from tests.annotate import studio
 from tests.annotate.clone import Clone, opened
-from tests.annotate.proxy import Proxy, before
+from tests.annotate.proxy import Proxy, before, running
 from tests.tiny import ROOT
 
 
@@ -52,8 +51,6 @@ class FakeServer:
 
     def next(self, url: str) -> Reply:
         path = urlsplit(url).path.rstrip("/")
-        if parse_qs(urlsplit(url).query).get("page", ["1"]) != ["1"]:
-            return Reply(404, b'{"detail": "Invalid page."}')  # so ends Label Studio's list of projects
         self.asked.append(path)
         waiting = self.replies.get(path, [Reply(404, b'{"detail": "Not found."}')])
         return waiting.pop(0) if len(waiting) > 1 else waiting[0]
@@ -85,16 +82,10 @@ def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def fake() -> Iterator[FakeServer]:
-    """Run a server on a free port of this machine."""
+    """Run a server with prepared replies."""
     fake = FakeServer()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
-    fake.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield fake
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(_handler(fake)) as fake.url:
+        yield fake
 
 
 @pytest.fixture

@@ -95,17 +95,23 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def before(target: str) -> Iterator[Proxy]:
-    """Run a proxy on a free port of this machine."""
-    proxy = Proxy(target)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
+def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a server on a free port of this machine; yield its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    proxy.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield proxy
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def before(target: str) -> Iterator[Proxy]:
+    """Run a proxy in front of a server."""
+    proxy = Proxy(target)
+    with running(_handler(proxy)) as proxy.url:
+        yield proxy

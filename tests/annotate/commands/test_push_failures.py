@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
 
 from annotate.label_studio import transfer
-from data.common.errors import UserError
 from tests.annotate.clone import Clone
-from tests.annotate.conftest import FakeServer, Reply
 from tests.annotate.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.server
@@ -62,41 +59,9 @@ def test_a_server_that_is_busy_for_a_moment(project: Clone, proxy: Proxy) -> Non
 
 def test_a_storage_that_was_of_no_use_does_not_stay(project: Clone, proxy: Proxy) -> None:
     project.images("test-00001")
-    proxy.faults.append(Fault("GET", "/data/local-files", BUSY, times=99))
+    proxy.faults += [Fault("GET", "/data/local-files", BUSY, times=99)]
     assert "HTTP 503" in project.error().what
     assert project.ask("GET", f"{STORAGES}{project.number}") == []
-
-
-def test_a_redirect_is_named_and_not_followed(project: Clone, fake: FakeServer) -> None:
-    project.images("test-00001")
-    fake.replies = {"/api/projects": [Reply(301, location="https://label.example.org/api/projects/")]}
-    project.by(fake.url)
-    assert f"{fake.url} redirects to https://label.example.org/api/projects/" in project.error().what
-
-
-@pytest.mark.parametrize("token", ["0" * 40, "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"])
-def test_a_token_that_is_wrong_or_of_another_kind(project: Clone, token: str) -> None:
-    project.images("test-00001")
-    project.patch.setenv("LABEL_STUDIO_API_KEY", token)
-    error = project.error()
-    assert "does not accept the token (HTTP 401)" in error.what
-    assert "legacy token" in error.hint
-    assert token not in str(error)
-
-
-def test_a_server_that_is_down_and_none_at_all(project: Clone) -> None:
-    project.images("test-00001")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        project.by(f"http://127.0.0.1:{free.getsockname()[1]}")
-    error = project.error()
-    assert "connection refused" in error.what
-    assert "python -m annotate serve" in error.hint
-    project.patch.setenv("LABEL_STUDIO_URL", "")
-    assert "no Label Studio is configured" in project.error().what
-    code, printed = project.run("status")
-    assert code == 1
-    assert "python -m annotate serve" in printed
 
 
 @pytest.mark.parametrize(
@@ -116,13 +81,3 @@ def test_images_that_are_missing_or_damaged_stop_a_push_before_any_is_sent(proje
     assert "2 of 3 images are missing, damaged or changed: annotate/out/images/test-00002.png" in error.what
     assert "dvc" in error.hint
     assert project.there == []
-
-
-def test_an_error_of_the_try_is_not_hidden_by_the_clean_up(project: Clone, proxy: Proxy) -> None:
-    project.images("test-00001")
-    proxy.faults += [
-        Fault("GET", "/data/local-files", BUSY, times=99),
-        Fault("DELETE", "/api/storages", FAILS),
-    ]
-    with pytest.raises(UserError, match="503"):
-        project.push()

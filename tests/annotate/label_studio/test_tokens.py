@@ -13,54 +13,47 @@ PERSONAL = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"
 
 
 class Studio:
-    """Takes access for so many requests, then refuses it, as Label Studio does after five minutes."""
+    """Accepts access for so many requests, then refuses it, as Label Studio does after five minutes."""
 
-    def __init__(self, lasts: int, renews: int = 200) -> None:
-        """Take for how many requests access lasts, and the HTTP state of asking for it."""
-        self.lasts, self.renews = lasts, renews
-        self.bought = self.asked = 0
+    def __init__(self, lasts: int, refresh_status: int = 200) -> None:
+        self.lasts, self.refresh_status = lasts, refresh_status
+        self.refreshed = self.asked = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request."""
         if request.url.path == REFRESH:
             assert json.loads(request.content) == {"refresh": PERSONAL}
             assert "Authorization" not in request.headers
-            self.bought += 1
+            self.refreshed += 1
             self.asked = 0
-            content = {"access": f"a{self.bought}"} if self.renews == 200 else {"detail": "no"}
-            return httpx.Response(self.renews, json=content, headers={"Location": "http://elsewhere"})
+            content = {"access": f"a{self.refreshed}"} if self.refresh_status == 200 else {"detail": "no"}
+            return httpx.Response(self.refresh_status, json=content, headers={"Location": "http://elsewhere"})
         self.asked += 1
-        right = request.headers.get("Authorization") == f"Bearer a{self.bought}" and self.asked <= self.lasts
-        return httpx.Response(200 if right else 401, content=request.content)
+        signed = request.headers.get("Authorization") == f"Bearer a{self.refreshed}"
+        return httpx.Response(200 if signed and self.asked <= self.lasts else 401, content=request.content)
 
 
-def client(studio: Studio, token: str = PERSONAL) -> httpx.Client:
-    auth = TokenAuth("http://studio", token)
+def client(studio: Studio) -> httpx.Client:
+    auth = TokenAuth("http://studio", PERSONAL)
     return httpx.Client(transport=httpx.MockTransport(studio), auth=auth, base_url="http://studio")
 
 
-def test_access_is_bought_once_and_anew_when_it_has_run_out() -> None:
+def test_access_is_fetched_once_and_anew_when_it_has_expired() -> None:
     studio = Studio(lasts=3)
     with client(studio) as session:
-        answers = [session.post("/api/x", json={"number": number}) for number in range(7)]
-    assert [answer.status_code for answer in answers] == [200] * 7
-    assert [answer.json()["number"] for answer in answers] == list(range(7))
-    assert studio.bought == 3
+        replies = [session.post("/api/x", json={"number": number}) for number in range(7)]
+    assert [(reply.status_code, reply.json()["number"]) for reply in replies] == [(200, n) for n in range(7)]
+    assert studio.refreshed == 3
 
 
 @pytest.mark.parametrize("status", [401, 503, 308])
-def test_where_access_is_not_granted_that_is_the_answer(status: int) -> None:
-    studio = Studio(lasts=3, renews=status)
+def test_a_refused_refresh_is_the_reply(status: int) -> None:
+    studio = Studio(lasts=3, refresh_status=status)
     with client(studio) as session:
         assert session.get("/api/x").status_code == status
-    assert (studio.bought, studio.asked) == (1, 0)
-
-
-@pytest.mark.parametrize(("token", "personal"), [("0" * 40, False), (PERSONAL, True), ("eyJ.x", False)])
-def test_the_two_kinds(token: str, personal: bool) -> None:
-    assert is_personal(token) == personal
+    assert (studio.refreshed, studio.asked) == (1, 0)
 
 
 def test_a_legacy_token_is_sent_as_it_is() -> None:
+    assert [is_personal(token) for token in ("0" * 40, PERSONAL, "eyJ.x")] == [False, True, False]
     signed = next(TokenAuth("http://studio", "0" * 40).auth_flow(httpx.Request("GET", "http://studio/api/x")))
     assert signed.headers["Authorization"] == f"Token {'0' * 40}"

@@ -20,7 +20,7 @@ def test_uploads_are_no_larger_than_a_server_takes(
     for task in tasks:
         Path(task.image).write_bytes(b"0123456789")
     unused: Any = None
-    upload = transfer.Upload(unused, unused)
+    upload = transfer.Upload(unused)
     assert [[task.image_id for task in batch] for batch in upload.batches(tasks)] == batches
 
 
