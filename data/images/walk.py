@@ -13,8 +13,6 @@ from pathlib import Path
 
 from data.images.decode import is_hidden
 
-FolderId = tuple[int, int]  # device and inode
-
 
 @dataclass(frozen=True)
 class Skipped:
@@ -30,46 +28,23 @@ class Skipped:
 
 def images_in(top: str) -> Iterator[str | Skipped]:
     """Yield the path of each file in a folder and those below it, and what was skipped."""
-    empty = True
-    folders: list[tuple[str, frozenset[FolderId]]] = [(top, frozenset())]
-    while folders:
-        folder, above = folders.pop()
-        try:
-            status = Path(folder).stat()
-            if (status.st_dev, status.st_ino) in above:
-                raise OSError("a link back to a folder above it")
-            files, subfolders = _entries(folder)
-        except OSError as error:
-            empty = False
-            yield Skipped(folder, reason(error))
-            continue
-        empty &= not files
-        yield from files
-        above |= {(status.st_dev, status.st_ino)}
-        folders += [(path, above) for path in reversed(subfolders)]
-    if empty:
+    empty, errors = True, list[OSError]()
+    for folder, subfolders, files in os.walk(top, onerror=errors.append, followlinks=True):
+        subfolders[:] = sorted(name for name in subfolders if not is_hidden(name))
+        paths = [Path(folder, name) for name in sorted(files) if not is_hidden(name)]
+        empty &= not paths
+        yield from (str(path) if path.is_file() else Skipped(str(path), _what(path)) for path in paths)
+        for path in [Path(folder, name) for name in subfolders]:
+            if path.is_symlink() and Path(folder).resolve().is_relative_to(path.resolve()):
+                subfolders.remove(path.name)
+                yield Skipped(str(path), "a link back to a folder above it")
+    yield from (Skipped(str(error.filename), reason(error)) for error in errors)
+    if empty and not errors:
         yield Skipped(top, "no image in this folder")
 
 
-def _entries(folder: str) -> tuple[list[str | Skipped], list[str]]:
-    """Return the files of a folder, or why they are skipped, and the folders in it; sorted by name."""
-    files: list[str | Skipped] = []
-    subfolders: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if is_hidden(entry.name):
-                continue
-            try:
-                if entry.is_dir():
-                    subfolders.append(entry.path)
-                elif entry.is_file():
-                    files.append(entry.path)
-                else:
-                    broken = "a link that leads nowhere" if entry.is_symlink() else "not a file"
-                    files.append(Skipped(entry.path, broken))
-            except OSError as error:
-                files.append(Skipped(entry.path, reason(error)))
-    return files, subfolders
+def _what(path: Path) -> str:
+    return "a link that leads nowhere" if path.is_symlink() else "not a file"
 
 
 def reason(error: Exception) -> str:
