@@ -1,9 +1,8 @@
 """The local Label Studio: `python -m annotate serve` until Ctrl-C, with --detach until `... stop`.
 
 The first start installs it and makes its database, all in .label-studio/, and a random account in .env. It
-listens on 127.0.0.1 only, sends nothing outside this machine and writes nothing outside the repository. Local
-files are served from annotate/out/ only: in a project with annotate/out/images as local storage an image is
-/data/local-files/?d=images/NAME.png.
+listens on 127.0.0.1 only, sends nothing outside this machine, writes nothing outside the repository and
+serves files of annotate/out/ only, as /data/local-files/?d=images/NAME.png.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def _watch(server: subprocess.Popen[bytes], login: Account, detach: bool) -> Non
         code = server.wait()
     except BaseException as error:
         process.stop(HOME)
-        if not isinstance(error, KeyboardInterrupt):
+        if detach or not isinstance(error, KeyboardInterrupt):
             raise
         print()
         code = -signal.SIGTERM

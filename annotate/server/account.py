@@ -1,8 +1,7 @@
 """The account on the local Label Studio: made at random once, kept in the git-ignored .env.
 
-LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are for export and push, LABEL_STUDIO_USERNAME and
-LABEL_STUDIO_PASSWORD to log in with. Label Studio reads them when it first sees the user name, so that a lost
-.env does no harm: the next start makes another account, which sees the same projects.
+Label Studio reads it when it first sees the user name, so that a lost .env does no harm: the next start makes
+another account, which sees the same projects.
 """
 
 from __future__ import annotations

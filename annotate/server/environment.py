@@ -23,7 +23,6 @@ from data.common.errors import UserError
 from data.common.files import digest, write_text
 
 PINS = Path(__file__).with_name("label-studio.txt")
-LOG_LINES, LOG_WIDTH = 8, 160  # of a log, in a message
 DISK_FULL = re.compile("no space left|disk is full|disk quota|file too large|disk i/o error", re.IGNORECASE)
 
 
@@ -83,9 +82,9 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def failure(what: str, log: Path, hint: str, redacted: Callable[[str], str] = str) -> UserError:
-    """Return the error for a program that failed, with the end of its log, secrets taken out."""
+    """Return the error for a program that failed, with the last lines of its log, secrets taken out."""
     lines = [line for line in redacted(log.read_text(errors="replace")).splitlines() if line.strip()]
-    end = "\n".join(f"    {line[:LOG_WIDTH]}" for line in lines[-LOG_LINES:])
+    end = "\n".join(f"    {line[:160]}" for line in lines[-8:])
     if DISK_FULL.search(end):
         hint = "the disk is full or refuses to be written: free some space and repeat the command."
     return UserError(f"{what}; the end of {os.path.relpath(log)}:\n{end}", hint)

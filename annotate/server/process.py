@@ -115,8 +115,12 @@ def _environment(data: Path, account: Account, media: Path) -> dict[str, str]:
 
 def wait(home: Path, account: Account) -> None:
     """Return once the server answers; raise `UserError` if it ends before or refuses the token."""
-    while (status := _status(account)) is None:
-        if running(home) is None:
+    url, headers = f"{account.url}/api/current-user/whoami", {"Authorization": f"Token {account.token}"}
+    status = 0
+    while not status:
+        with suppress(httpx.HTTPError):  # not ready
+            status = httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
+        if not status and running(home) is None:
             hint = "mend what the log names, then repeat the command; no label is lost."
             raise failure("Label Studio ended before it answered", home / "log", hint, account.redacted)
         time.sleep(0.2)
@@ -128,22 +132,12 @@ def wait(home: Path, account: Account) -> None:
         )
 
 
-def _status(account: Account) -> int | None:
-    """Return the HTTP status of a request with the token, None without an answer; no proxy is used."""
-    url, headers = f"{account.url}/api/current-user/whoami", {"Authorization": f"Token {account.token}"}
-    try:
-        return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
-    except httpx.HTTPError:
-        return None
-
-
 def stop(home: Path) -> bool:
     """End the server of this folder and return when it is gone: whether it ran."""
     server = running(home)
-    if server is None:
-        return False
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(server.pid)
-        process.terminate()
-        process.wait()
-    return True
+    if server:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(server.pid)
+            process.terminate()
+            process.wait()
+    return server is not None

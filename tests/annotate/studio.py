@@ -89,11 +89,12 @@ class Folder:
 
 
 def make(path: Path, environment: Path | None = None) -> Folder:
-    """Make the folder with one image to label; an environment that exists is linked."""
+    """Make a folder with one image, if there is none; link an environment that exists."""
     folder = Folder(path)
     folder.home.mkdir()
-    (path / "annotate/out/images").mkdir(parents=True)
-    Image.new("RGB", (32, 32), "navy").save(path / "annotate/out/images/test-00001.png")
+    if not path.exists():
+        (path / "annotate/out/images").mkdir(parents=True)
+        Image.new("RGB", (32, 32), "navy").save(path / "annotate/out/images/test-00001.png")
     if environment:
         folder.kept.mkdir()
         (folder.kept / "env").symlink_to(environment)

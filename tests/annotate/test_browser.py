@@ -1,4 +1,4 @@
-"""From an image to a metric as a person goes: Label Studio's page in a real browser, then the pipeline."""
+"""From an image to a metric as an annotator goes: Label Studio in a real browser, then the pipeline."""
 
 from __future__ import annotations
 
@@ -19,21 +19,18 @@ from tests.annotate import studio
 from tests.annotate.studio import Folder
 from tests.tiny import BRIEF, write_params
 
-# Of the default scheme: a class and a box of the same class.
+# Hotkeys of the default scheme: two classes and a box.
 BIRD, CAT, CAT_BOX = "3", "4", "r"
 
 
 @pytest.fixture
 def served(clone: Path, studio_environment: Path) -> Iterator[Folder]:
-    """Return a clone in which nobody has labelled anything, with its images on a Label Studio that runs."""
+    """Return a clone without any label, its images on a running Label Studio."""
     write_params(clone, **BRIEF)
     (clone / "annotate/project/export.json").unlink()
     clones.dvc(clone, "repro")
     clones.commit(clone)
-    folder = Folder(clone)
-    folder.home.mkdir()
-    folder.kept.mkdir()
-    (folder.kept / "env").symlink_to(studio_environment)
+    folder = studio.make(clone, studio_environment)
     folder.run("serve", "--detach", "--port", str(studio.free_port()))
     assert "100 added" in folder.run("push")
     yield folder
@@ -46,16 +43,18 @@ def page(browser: Browser) -> Page:
     return browser.new_context(viewport={"width": 1400, "height": 1300}).new_page()
 
 
+@pytest.mark.slow
 def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Page) -> None:
-    outside: list[str] = []
-    page.on("request", lambda request: outside.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     log_in(page, served)
     task = first_task(served)
     submit(page, served, task)
-    assert [url for url in outside if url.startswith("http") and not url.startswith(served.account.url)] == []
+    assert [url for url in urls if url.startswith("http") and not url.startswith(served.account.url)] == []
+    assert "1 of 100 images" in served.run("status")
 
     assert clones.ran(clones.dvc(served.path, "repro", "-fs", "export")) == ["export"]
-    assert clones.ran(clones.dvc(served.path, "repro")) == ["labels", "evaluate"]
+    assert clones.ran(clones.dvc(served.path, "repro")) == ["labels", "report"]
     labels = pd.read_csv(served.path / "annotate/out/labels/labels.csv")
     assert labels[["image", "class", "boxes"]].to_dict("records") == [
         {"image": task["data"]["image_id"], "class": "cat", "boxes": 1}
@@ -73,16 +72,15 @@ def test_a_label_given_in_the_browser_becomes_a_metric(served: Folder, page: Pag
     clones.dvc(served.path, "repro")
     problems = pd.read_csv(served.path / "annotate/out/labels/problems.csv").set_index("kind")
     assert problems.loc["tie", "image"] == task["data"]["image_id"]
-    # Which of them is annotator-1 depends on how long they took.
+    # Annotators are numbered by how much time they took.
     assert sorted(re.findall(r"annotator-[12]: (\w+)", str(problems.loc["tie", "what"]))) == ["bird", "dog"]
     committed = (served.path / "annotate/project/export.json").read_text()
     assert not any(secret in committed for secret in served.account.settings().values())
-    # What `evaluate` has written is what `push` takes for the work of this model.
     assert ": 100 added, 0 there already" in served.run("push", "--prelabel")
 
 
 def log_in(page: Page, served: Folder) -> None:
-    """Log in with what .env says."""
+    """Log in with the account in .env."""
     page.goto(f"{served.account.url}/user/login/")
     page.fill("input[name=email]", served.account.username)
     page.fill("input[name=password]", served.account.password)
@@ -117,24 +115,23 @@ def submit(page: Page, served: Folder, task: dict[str, Any]) -> None:
 
 
 def choose(page: Page, key: str, name: str) -> None:
-    """Pick a class by its key, again until it is: a page hears keys some time after it shows."""
+    """Pick a class by its hotkey, again until it is chosen: a new page ignores keys for a while."""
     chosen = page.locator(f'.lsf-choice input:checked[name="{name}"]')
     deadline = time.monotonic() + 60
     while not chosen.count():
         assert time.monotonic() < deadline, f"the key {key} does not pick {name}"
         page.keyboard.press(key)
-        with suppress(AssertionError):  # of a key that was not heard
+        with suppress(AssertionError):  # the key was ignored
             expect(chosen).to_have_count(1, timeout=3000)
     expect(page.locator(".lsf-choice input:checked")).to_have_count(1)
 
 
 def look_again(page: Page, served: Folder, task: dict[str, Any]) -> None:
-    """Follow the link to the labels that the model doubts, find the label as it was given, and change it."""
-    said = served.run("next", "--by", "disagreement")
-    (address,) = re.findall(r"http://\S+\?tab=\d+", said)
-    page.goto(address)
+    """Follow the link to the labels that the model disagrees with, check the label, and change it."""
+    (url,) = re.findall(r"http://\S+\?tab=\d+", served.run("next", "--by", "disagreement"))
+    page.goto(url)
     expect(page.get_by_text("Tasks: 1 / 100")).to_be_visible(timeout=60_000)
-    page.goto(f"{address}&task={task['id']}")
+    page.goto(f"{url}&task={task['id']}")
     update = page.get_by_test_id("bottombar-update-button")
     update.wait_for(timeout=60_000)
     chosen = page.locator(".lsf-choice input:checked")
@@ -153,13 +150,13 @@ def look_again(page: Page, served: Folder, task: dict[str, Any]) -> None:
 def draw(page: Page, left: float, top: float, right: float, bottom: float) -> None:
     """Drag a box over the image, in shares of its sides, once the page has stopped moving."""
     shown = page.locator(".lsf-image img").first
-    place, still = None, 0
-    while still < 5:
-        now = shown.bounding_box()
-        place, still = now, still + 1 if now == place else 0
+    box, unchanged = None, 0
+    while unchanged < 5:
+        before, box = box, shown.bounding_box()
+        unchanged = unchanged + 1 if box == before else 0
         page.wait_for_timeout(100)
-    assert place
-    x, y, width, height = place["x"], place["y"], place["width"], place["height"]
+    assert box
+    x, y, width, height = box["x"], box["y"], box["width"], box["height"]
     page.mouse.move(x + left * width, y + top * height)
     page.mouse.down()
     page.mouse.move(x + (left + right) / 2 * width, y + (top + bottom) / 2 * height, steps=5)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import resource
 from pathlib import Path
 
 import pytest
@@ -133,16 +132,3 @@ def test_a_variable_of_the_shell_for_another_server_is_named(
     assert f"unset {name}" in error.value.hint
     monkeypatch.setenv(name, "http://127.0.0.1:9000" if name.endswith("URL") else "5ecret" * 6 + "5ecr")
     assert account.load().port == 9000
-
-
-def test_a_full_disk_keeps_the_old_file(env: Path) -> None:
-    env.write_text("OTHER=1\n")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # the kernel refuses larger files
-    try:
-        with pytest.raises(UserError, match=r"\.env: cannot be written"):
-            account.save(account.load())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert env.read_text() == "OTHER=1\n"
-    assert list(env.parent.iterdir()) == [env]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -114,14 +113,3 @@ def test_the_list_pins_every_package_and_names_no_host() -> None:
     assert all("==" in line.split(";")[0] for line in lines)
     assert not any("://" in line or line.startswith("-") for line in lines)
     assert environment.release() == "1.23.2"
-
-
-def test_uv_beside_the_interpreter_comes_first(
-    pins: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = home.parent / "bin"
-    folder.mkdir()
-    script(folder, "exit 7")
-    monkeypatch.setattr(sys, "executable", str(folder / "python"))
-    with pytest.raises(UserError, match="exit code 7"):
-        environment.ready(home, pins)
