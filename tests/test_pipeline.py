@@ -217,8 +217,8 @@ CUT = {  # a stage's module, something deep in its work, and what it writes
     "annotate.export": ("annotate.export.unlabelled", "annotate/project/export.json"),
     "annotate.labels": ("annotate.labels.consensus", "annotate/out/labels"),
     "data.prepare": ("data.datasets.dataset.Dataset.save", "data/out/dataset"),
-    "train.evaluate": ("train.evaluate.write_csv", "train/out/test"),
-    "train.report": ("train.page.figures.confusion", "train/out/report"),
+    "train.evaluate": ("train.evaluation.results.write_csv", "train/out/test"),
+    "train.report": ("train.evaluation.results.read", "train/out/report"),
 }
 
 
