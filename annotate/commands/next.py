@@ -71,12 +71,10 @@ def candidates(path: Path | None) -> pd.DataFrame:
     files = {} if source == embedded.FOLDER else folder.find(source)
     names = set(files or (image_name(index) for index in embedded.read_index("test")["index"]))
     free = names - {task.image_id for task in read_tasks()} - set(read_chosen())
+    if path is None and files:
+        return probabilities.of_files({name: file for name, file in files.items() if name in free})
     if path is None:
-        return (
-            probabilities.of_files({name: files[name] for name in files if name in free})
-            if files
-            else (probabilities.of_sample(free))
-        )
+        return probabilities.of_sample(free)
     table = probabilities.read(path)
     unknown = [name for name in table.index if name not in names]
     if files:
@@ -95,7 +93,7 @@ def choose(by: str, count: int, path: Path | None = None) -> list[str]:
     if count > len(table):
         raise UserError(
             f"--count is {count}; {len(table)} images are left to choose from",
-            "ask for fewer, or add images to the folder." if len(table) else "add images to the folder.",
+            "ask for fewer, or add images.",
         )
     seed = params.load().annotate.seed
     names = uncertain(table, count) if by == "uncertainty" else diverse(table, count, seed)

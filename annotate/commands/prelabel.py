@@ -1,92 +1,52 @@
-"""The model's answers for the images to label, as the stage `evaluate` wrote them.
-
-train/out/report/task_predictions.csv has the columns image, predicted, confidence (0 to 1) and model, the
-version of the model, which is the same in every row.
-"""
+"""The model's suggestions for the images to label: its likeliest class, and how confident it is."""
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from annotate.commands.freshness import ANSWERS, check_current
 from annotate.formats.label_studio import part
-from annotate.label_studio.predictions import FROM_FILE, Suggestion
-from annotate.labelling.scheme import Choices, Scheme
+from annotate.label_studio.predictions import Suggestion
+from annotate.labelling.scheme import Scheme
 from annotate.labelling.tasks import SCHEME, Task
-from data.common.errors import UserError, nearest
-from data.common.files import readable
-
-COLUMNS = ("image", "predicted", "confidence", "model")
-HINT = 'make it anew with "dvc repro -fs evaluate".'
+from data.common.errors import UserError, nearest, some
 
 
 @dataclass(frozen=True)
 class Prelabels:
-    """What a model says about images: its version, and a suggestion by image."""
+    """A model's version, and its suggestion by image."""
 
     version: str
     suggestions: dict[str, Suggestion]
 
 
-def read(tasks: Sequence[Task], scheme: Scheme, path: Path = ANSWERS) -> Prelabels:
-    """Read the model's answers.
+def read(tasks: Sequence[Task], scheme: Scheme) -> Prelabels:
+    """Classify the images to label.
 
-    Raises `UserError`, before anything is sent, for a missing file, an image that is not in tasks.json or
-    there twice, a class that the scheme does not have, a confidence outside of 0 to 1, several models, and a
-    model that is not the one of now.
+    Raises `UserError`, before anything is sent, if there is no model, an image cannot be read, or the scheme
+    lacks a class that is predicted.
     """
-    asked = scheme.image_class
-    if asked is None:
+    control = scheme.image_class
+    if control is None:
         raise UserError(
             f"{SCHEME} asks for no class of the image, so there is nothing to prelabel",
             'add <Choices name="class" ...>, or push without --prelabel.',
         )
-    names = {task.image_id for task in tasks}
-    suggestions: dict[str, Suggestion] = {}
-    versions = set()
-    for row in _rows(path):
-        image = row["image"]
-        if image not in names or image in suggestions:
-            problem = "twice" if image in suggestions else "not in annotate/project/tasks.json"
-            raise UserError(f"{path}: {image} is {problem}", HINT)
-        suggestions[image] = _suggestion(path, row, asked)
-        versions.add(row["model"])
-    if len(versions) != 1 or not versions.isdisjoint({""}) or next(iter(versions)).startswith(FROM_FILE):
-        raise UserError(f"{path}: its models are {sorted(versions)}; expected one, with a name", HINT)
-    version = versions.pop()
-    check_current(version, path)
-    return Prelabels(version, suggestions)
+    from train import predict  # torch takes seconds to import
 
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with (
-            readable(path, 'make it with "dvc repro evaluate".'),
-            path.open(encoding="utf-8", newline="") as file,
-        ):
-            rows = csv.DictReader(file)
-            if not set(COLUMNS) <= set(rows.fieldnames or ()):
-                raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}", HINT)
-            return [{name: str(row[name] or "").strip() for name in COLUMNS} for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a table ({error})", HINT) from None
-
-
-def _suggestion(path: Path, row: dict[str, str], asked: Choices) -> Suggestion:
-    label = row["predicted"]
-    if label not in asked.options:
+    predictions = predict.predict([task.image for task in tasks])
+    if predictions.problems:
         raise UserError(
-            f"{path}: {row['image']} is {label!r}, which {SCHEME} does not have",
-            nearest(label, asked.options),
+            f"cannot read {some([str(problem) for problem in predictions.problems], 3)}",
+            'bring them back with "dvc repro -f sample".',
         )
-    try:
-        confidence = float(row["confidence"])
-    except ValueError:
-        confidence = math.nan
-    if not 0 <= confidence <= 1:
-        raise UserError(f"{path}: {row['image']}: confidence is {row['confidence']!r}; expected 0 to 1", HINT)
-    return Suggestion([part("p1", asked, {"choices": [label]})], confidence)
+    suggestions = {}
+    rows = zip(tasks, predictions.table["predicted"], predictions.table["confidence"], strict=True)
+    for task, label, confidence in rows:
+        if label not in control.options:
+            raise UserError(
+                f"{task.image_id} is predicted as {label!r}, which {SCHEME} does not have",
+                nearest(label, control.options),
+            )
+        suggestions[task.image_id] = Suggestion([part("p1", control, {"choices": [label]})], confidence)
+    return Prelabels(predict.version(), suggestions)

@@ -1,51 +1,70 @@
-"""What a model makes of images: a CSV with the column `image` and one for each class.
+"""Probabilities of the classes for images: our model's, or another model's from a CSV.
 
-A row an image: the probability of each class, from 0 to 1, together 1. The stage `evaluate` writes such a
-file, train/out/report/probabilities.csv, for the test images and those to be labelled; any other predictor can.
-Columns called predicted, confidence and model are passed over. An image is named as in tasks.json or, where
-the images to label are a folder of the user's, by its path.
+Such a file has the column image and one for each class: a row an image, with probabilities from 0 to 1 that
+add up to 1, as `python -m train.predict --probabilities` writes. Columns called predicted, confidence and
+model are ignored. An image is named as in tasks.json or, where the images to label are a user's folder, by
+its path.
+
+Every table here has a row for each image, by its name as index, and a column for each class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from annotate.commands.freshness import ANSWERS, RENEW, REPORT, check_current
-from annotate.labelling.folder import DIGITS
+from annotate.labelling import folder
 from data.common.errors import UserError
-from data.common.files import digest
+from data.common.files import readable
+from data.datasets import sample
+from data.datasets.dataset import image_name
 
-PROBABILITIES = REPORT / "probabilities.csv"
-BESIDE = ["predicted", "confidence", "model"]
-NEAR = 0.01  # to 1, that a row has to come: a hundred classes rounded to four digits miss it by 0.005 at most
-SHAPE = "expected the columns image and one for each class, with probabilities that add up to 1."
+IGNORED = ["predicted", "confidence", "model"]
+TOLERANCE = 0.01  # of a row's sum: a hundred classes rounded to four digits miss 1 by 0.005 at most
+EXPECTED = "expected the columns image and one for each class, with probabilities that add up to 1."
 
 
-def read_probabilities(path: Path = PROBABILITIES) -> pd.DataFrame:
-    """Read the probability of each class (columns) for each image (index).
+def of_files(files: Mapping[str, Path]) -> pd.DataFrame:
+    """Return our model's probabilities for images, name to file; files that cannot be read are skipped.
 
-    Raises `UserError` for what is no such table and, of the file that `evaluate` writes, if the model is
-    another one by now.
+    Raises `UserError` if there is no model.
     """
-    ours = path == PROBABILITIES
+    from train.predict import predict  # torch takes seconds to import
+
+    names = {str(path): name for name, path in files.items()}
+    found = predict(files.values(), probabilities=True)
+    folder.report_skipped([str(problem) for problem in found.problems])
+    table = found.table.set_axis([names[path] for path in found.table["image"]])
+    return table.drop(columns=["image", "predicted", "confidence"])
+
+
+def of_sample(names: Collection[str]) -> pd.DataFrame:
+    """Return our model's probabilities for the named test images of the embedded sample.
+
+    Raises `UserError` if there is no model.
+    """
+    from train import predict
+
+    dataset = sample.read("test")
+    images = [image_name(index) for index in dataset.indices.tolist()]
+    rows = [row for row, name in enumerate(images) if name in names]
+    table = predict.probabilities(predict.load(), dataset.images[rows])
+    return table.set_axis([images[row] for row in rows])
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read another model's probabilities. Raises `UserError` for anything but such a table."""
     try:
-        table = pd.read_csv(path, dtype={"image": str}, index_col="image").drop(
-            columns=BESIDE, errors="ignore"
-        )
-    except FileNotFoundError:
-        hint = 'type "dvc repro".' if ours else f"give --probabilities a file; {SHAPE}"
-        raise UserError(f"{path}: no such file: no model has looked at the images", hint) from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a table of probabilities ({error})", RENEW if ours else SHAPE) from None
-    problem = _problem(table)
-    if problem:
-        raise UserError(f"{path}: {problem}", RENEW if ours else SHAPE)
-    if ours:
-        check_current(_version(), path)
+        with readable(path, EXPECTED):
+            table = pd.read_csv(path, dtype={"image": str}, index_col="image")
+    except ValueError as error:
+        raise UserError(f"{path}: not a table of probabilities ({error})", EXPECTED) from None
+    table = table.drop(columns=IGNORED, errors="ignore")
+    if problem := _problem(table):
+        raise UserError(f"{path}: {problem}", EXPECTED)
     return table
 
 
@@ -53,45 +72,29 @@ def _problem(table: pd.DataFrame) -> str:
     """Return what is wrong with a table, or nothing."""
     if table.empty or len(table.columns) < 2:
         return f"holds {len(table)} images and {len(table.columns)} classes"
-    wordy = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
-    if wordy:
-        return f"column {wordy[0]} holds no numbers"
-    if table.index.hasnans or table.index.has_duplicates:
-        twice = table.index[table.index.duplicated()]
-        return f"{twice[0]} is there twice" if len(twice) else "a row names no image"
+    texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    if texts:
+        return f"column {texts[0]} holds no numbers"
+    if table.index.hasnans:
+        return "a row names no image"
+    if table.index.has_duplicates:
+        return f"{table.index[table.index.duplicated()][0]} is there twice"
     values = table.to_numpy(float)
-    right = (values >= 0).all(1) & (values <= 1).all(1) & (np.abs(values.sum(1) - 1) <= NEAR)
-    return "" if right.all() else f"{table.index[~right][0]}: its probabilities do not add up to 1"
+    valid = (values >= 0).all(1) & (values <= 1).all(1) & (np.abs(values.sum(1) - 1) <= TOLERANCE)
+    return "" if valid.all() else f"{table.index[~valid][0]}: its probabilities do not add up to 1"
 
 
-def _version() -> str:
-    """Return which model wrote the tables of `evaluate`."""
-    try:
-        versions = pd.read_csv(ANSWERS, usecols=["model"], dtype=str)["model"].unique()
-    except (ValueError, OSError) as error:
-        raise UserError(f"{ANSWERS}: does not tell the model ({error})", RENEW) from None
-    return "" if len(versions) != 1 else str(versions[0])
-
-
-def by_name(table: pd.DataFrame, found: Mapping[str, Path], source: Path) -> tuple[pd.DataFrame, list[str]]:
+def by_name(table: pd.DataFrame, files: Mapping[str, Path], source: Path) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows of a folder's images, by our names for them, and the rows that are of none.
 
-    `found` is our name of each image of the folder `source` to its file. Of files with the same bytes the
-    first one counts.
+    `files` is name to file of each image of the folder `source`; a row names an image by our name, by its
+    path, or by its path within the folder.
     """
-    places = {path.resolve(): name for name, path in found.items()}
-    names = [_name(row, found, places, source) for row in table.index]
-    known = [name is not None for name in names]
-    named = table[known].set_axis([name for name in names if name is not None])
-    return named[~named.index.duplicated()], list(table.index[[not one for one in known]])
-
-
-def _name(row: str, found: Mapping[str, Path], places: Mapping[Path, str], source: Path) -> str | None:
-    """Return our name of the image that a row names by that, by its path from here or from the folder."""
-    if row in found:
-        return row
-    for path in (Path(row), source / row):
-        if path.is_file():
-            name = places.get(path.resolve()) or f"image-{digest(path, 'sha256')[:DIGITS]}"
-            return name if name in found else None
-    return None
+    names = {path.resolve(): name for name, path in files.items()}
+    rows = {
+        row: row if row in files else names.get(Path(row).resolve()) or names.get((source / row).resolve())
+        for row in table.index
+    }
+    unknown = [row for row, name in rows.items() if name is None]
+    table = table.drop(index=unknown).rename(index=rows)
+    return table[~table.index.duplicated()], unknown

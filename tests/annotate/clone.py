@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -148,21 +147,6 @@ def opened(
     patch.setenv("LABEL_STUDIO_API_KEY", account.token)
     patch.setenv("LABEL_STUDIO_PROJECT", project)
     yield Clone(account, project, patch, capsys)
-
-
-def write_predictions(rows: list[tuple[str, str, Any]], model: str = "m1", said: str | None = None) -> str:
-    """Write a model, and what the stage `evaluate` says of the images to label; return the model's version.
-
-    `said` is the version that the file gives, if that is another one.
-    """
-    path = Path("train/out/report/task_predictions.csv")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Path("train/out/model.safetensors").write_text(model)
-    version = hashlib.sha256(model.encode()).hexdigest()[:12]
-    named = version if said is None else said
-    lines = ["image,predicted,confidence,model", *(f"{','.join(map(str, row))},{named}" for row in rows)]
-    path.write_text("\n".join(lines) + "\n")
-    return version
 
 
 def write_json(path: str, content: Any) -> Path:

@@ -1,22 +1,18 @@
-"""From the names of image files to the network's answers: threads read ahead while the network works."""
+"""From image files to predictions: a DataLoader reads them batch by batch, the network classifies them."""
 
 from __future__ import annotations
 
-import itertools
 import os
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
 
 from data.common.errors import UserError
 from data.datasets.dataset import CLASSES
@@ -24,233 +20,103 @@ from data.images import crop, decode
 from data.images.walk import Skipped
 from train.core.inference import batch_logits
 from train.core.model import Model
-from train.prediction import regions, sources
-from train.prediction.regions import BoxRow, Remark
+from train.prediction.regions import BoxRow
 
-BATCH = 128  # images at once: more are no faster on two cores, and the first answer takes longer
-CHUNK = 4  # images that a thread reads at a time: handing over a task costs as much as a small image
-AHEAD = 4 * BATCH  # images read before the network asks for them
-# Beside the caller, which reads too where it would wait: with it two on two cores, four at most, since each
-# may hold an image of 89 million pixels, 0.4 GB, as much again while it changes.
-THREADS = max(min(4, os.cpu_count() or 1) - 1, 1)
-# Reading that takes so many times what it costs the processor waits for a disk or a network.
-WAITS = 4
+BATCH = 128  # images at once; more are no faster on two cores
+CORES = os.cpu_count() or 1
+# A thread may hold an image of 89 million pixels, 0.4 GB, as much again while it is converted.
+THREADS = min(4, CORES)
+WORKERS = min(8, CORES)  # processes that read ahead for a GPU, each 3,000 to 4,000 small files a second
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-File = tuple[str, "tuple[BoxRow, ...] | None"]  # a file, and its regions; None for the image as a whole
+File = tuple[str, "tuple[BoxRow, ...] | None"]  # its name, and its boxes; None for the image as a whole
 
 
-@dataclass(frozen=True)
-class Form:
-    """Which columns an answer has: what is known before, how many classes, and all probabilities or not."""
+@dataclass
+class Loaded:
+    """What was read: rows (image, or image, box and its values) with their pixels, problems, notes."""
 
-    known: tuple[str, ...] = ("image",)
-    top: int = 1
-    probabilities: bool = False
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What the network said: a row an image or region, what could not be used, and what else to know."""
-
-    table: pd.DataFrame
-    problems: tuple[Skipped, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Look:
-    """What became of one file: rows with their pixels, problems, remarks."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
     pixels: list[crop.Pixels] = field(default_factory=list)
     problems: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def about(
-    given: Sequence[str],
-    drawn: Sequence[BoxRow] | None,
-    on_list: Sequence[str] = (),
-    output: Path | None = None,
-    *,
-    some: bool = False,
-) -> Iterator[File | Skipped | Remark]:
-    """Yield each file that is meant, as a whole or, if boxes were drawn, those that have some, with them.
-
-    `on_list` is what "-" among the given names stands for; `output` is none of them. `some` says that the
-    names choose among the images that have boxes.
-    """
-    found = sources.find(given, on_list)
-    if output:
-        found = sources.without(output, found)
-    if drawn is not None:
-        yield from regions.by_image(drawn, found, some=some)
-        return
-    for one in found:
-        yield one if isinstance(one, Skipped) else (one, None)
-
-
-def known(drawn: Sequence[BoxRow] | None) -> tuple[str, ...]:
-    """Return the columns that are known before the network has looked."""
-    return ("image",) if drawn is None else ("image", "box", *drawn[0].about)
-
-
-def look(asked: File | Skipped | Remark) -> Look:
-    """Read a file and cut out what is asked about."""
-    if isinstance(asked, Skipped):
-        return Look(problems=[asked])
-    if isinstance(asked, Remark):
-        return Look(notes=[asked.text])
-    (name, wanted), found = asked, Look()
+def load(file: File) -> Loaded:
+    """Read a file and crop it, or its boxes, to what the network takes."""
+    (name, boxes), loaded = file, Loaded()
     try:
-        image = decode.read(Path(name), found.notes.append)
+        image = decode.read(Path(name), loaded.notes.append)
     except UserError as error:
         why = error.what.removeprefix(f"{Path(name)}: ")
-        return Look(problems=[Skipped(name, why)] if wanted is None else [box.problem(why) for box in wanted])
-    if wanted is None:
-        found.rows.append({"image": name})
-        found.pixels.append(crop.whole(image))
-    for region in wanted or ():
+        loaded.problems += [Skipped(name, why)] if boxes is None else [box.skipped(why) for box in boxes]
+        return loaded
+    if boxes is None:
+        loaded.rows.append((name,))
+        loaded.pixels.append(crop.whole(image))
+    for box in boxes or ():
         try:
-            edges = region.within(*image.size)
+            bounds = box.bounds(image.size)
         except ValueError as error:
-            found.problems.append(region.problem(str(error)))
+            loaded.problems.append(box.skipped(str(error)))
             continue
-        found.rows.append({"image": region.image, "box": region.row, **region.about})
-        found.pixels.append(crop.region(image, *edges))
-    return found
+        loaded.rows.append((box.image, box.row, *box.values.values()))
+        loaded.pixels.append(crop.region(image, *bounds))
+    return loaded
 
 
-def batches(
-    asked: Iterable[File | Skipped | Remark],
-    network: Model,
-    form: Form,
-    advance: Callable[[int], None] = lambda files: None,
-) -> Generator[Predictions, None, None]:
-    """Yield answers as the network gives them; what comes next is read meanwhile if that costs it no time.
+class Batches(Dataset[list[Loaded]]):
+    """Files, read `BATCH` at a time by some threads."""
 
-    On a CPU a core that decodes images keeps those waiting that work for the network: there reading goes on
-    only while it waits for the files. The last answers are yielded even if they are none, so that a table has
-    its columns. `advance` is called with 1 for each file, or what is none.
+    def __init__(self, files: Sequence[File], threads: int) -> None:
+        """Take the files, and how many threads read a batch."""
+        self.files, self.threads = files, threads
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return -(-len(self.files) // BATCH)
+
+    def __getitem__(self, number: int) -> list[Loaded]:
+        """Read a batch."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(load, self.files[number * BATCH : (number + 1) * BATCH]))
+
+
+def loader(files: Sequence[File], device: torch.device) -> DataLoader[list[Loaded]]:
+    """Return what reads the files, in order.
+
+    For a GPU, processes read ahead. On a CPU all cores read a batch, then all classify it: a core that
+    decodes images meanwhile would keep the others waiting in each layer of the network.
     """
-    looks: list[Look] = []
-    size, seconds, worked = 0, 0.0, 0.0
-    may = threading.Event()
-
-    def answers() -> Predictions:
-        if network.normalise.mean.device.type == "cpu" and seconds < WAITS * worked:
-            may.clear()
-        try:
-            return answered(looks, network, form)
-        finally:
-            may.set()
-
-    reading_ahead = ahead(timed, asked, threads=THREADS, most=AHEAD, chunk=CHUNK, may=may)
-    with decode.decoding(), closing(reading_ahead) as read:
-        for one, took, cost in read:
-            advance(1)
-            looks.append(one)
-            seconds, worked = seconds + took, worked + cost
-            size += max(len(one.pixels), 1)
-            if size >= BATCH:
-                yield answers()
-                looks, size = [], 0
-        yield answers()
+    if device.type == "cpu":
+        return DataLoader(Batches(files, THREADS), batch_size=None)
+    batches = Batches(files, 1)
+    return DataLoader(batches, batch_size=None, num_workers=min(WORKERS, len(batches)))
 
 
-def timed(asked: File | Skipped | Remark) -> tuple[Look, float, float]:
-    """Return what `look` does, the seconds that it took, and those of them that the processor worked."""
-    started, before = time.perf_counter(), time.thread_time()
-    found = look(asked)
-    return found, time.perf_counter() - started, time.thread_time() - before
+def classify_files(
+    files: Sequence[File], model: Model, advance: Callable[[int], None] = lambda files: None
+) -> tuple[Loaded, NDArray[np.float64]]:
+    """Return what was read, without its pixels, and the probabilities of each row, N x classes.
 
-
-def ahead(
-    work: Callable[[T], R],
-    items: Iterable[T],
-    *,
-    threads: int,
-    most: int,
-    chunk: int = 1,
-    may: threading.Event | None = None,
-) -> Generator[R, None, None]:
-    """Yield `work(item)` of each item, in order, done in other threads while the caller is busy.
-
-    Where the caller would wait for a result, it takes part. Of results and items no more than `most` and a
-    chunk are in memory; a thread takes `chunk` of them at a time, and begins none while `may` is not set.
-    What `work` raises is raised here. When it is closed, each thread ends after its present item.
+    `advance` is called with the number of files after each batch.
     """
-    pieces, closed, may = iter(items), threading.Event(), may or threading.Event()
-    may.set()
-
-    def each(piece: list[T]) -> list[R]:
-        return [work(item) for item in piece if may.wait() and not closed.is_set()]
-
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[tuple[list[T], Future[list[R]]]] = deque()
-
-        def oldest() -> list[R]:
-            for place in range(len(waiting)):
-                piece, begun = waiting[place]
-                if waiting[0][1].done():
-                    break
-                if begun.cancel():  # which cannot be done once a thread is at it
-                    waiting[place] = piece, _done(each, piece)
-            return waiting.popleft()[1].result()
-
-        try:
-            while piece := list(itertools.islice(pieces, chunk)):
-                waiting.append((piece, pool.submit(each, piece)))
-                if len(waiting) * chunk >= most:
-                    yield from oldest()
-            while waiting:
-                yield from oldest()
-        finally:
-            closed.set()
-            may.set()
+    result, shares = Loaded(), [classify(model, [])]
+    with decode.decoding():
+        for batch in loader(files, model.normalise.mean.device):
+            shares.append(classify(model, [pixels for loaded in batch for pixels in loaded.pixels]))
+            for loaded in batch:
+                result.rows += loaded.rows
+                result.problems += loaded.problems
+                result.notes += loaded.notes
+            advance(len(batch))
+    return result, np.concatenate(shares)
 
 
-def _done(work: Callable[[T], R], item: T) -> Future[R]:
-    """Return the result of work that was done at once, as that of a thread."""
-    future: Future[R] = Future()
-    try:
-        future.set_result(work(item))
-    except Exception as error:  # raised where its turn comes
-        future.set_exception(error)
-    return future
-
-
-def answered(looks: Sequence[Look], network: Model, form: Form) -> Predictions:
-    """Show the network what was read."""
-    rows = [row for one in looks for row in one.rows]
-    pixels = [image for one in looks for image in one.pixels]
-    # As objects, so that tables of several batches go together, whatever one of them lacks.
-    table = pd.DataFrame(rows, columns=list(form.known), dtype=object)
-    table = pd.concat([table, _columns(_probabilities(pixels, network), form)], axis=1)
-    problems = tuple(problem for one in looks for problem in one.problems)
-    return Predictions(table, problems, tuple(note for one in looks for note in one.notes))
-
-
-def _probabilities(pixels: list[crop.Pixels], network: Model) -> torch.Tensor:
-    """Return N x classes."""
-    if not pixels:
-        return torch.empty(0, len(CLASSES))
-    device = network.normalise.mean.device
-    parts = torch.split(torch.from_numpy(np.stack(pixels)), BATCH)
-    return torch.cat([batch_logits(network, part.to(device)).softmax(1) for part in parts]).double().cpu()
-
-
-def _columns(probabilities: torch.Tensor, form: Form) -> pd.DataFrame:
-    # Stable, as in train/answers.py: of equally likely classes the first counts, here and in the report.
-    shares, places = probabilities.sort(dim=1, descending=True, stable=True)
-    columns: dict[str, Any] = {}
-    for rank in range(form.top):
-        ending = f"_{rank + 1}" if rank else ""
-        columns[f"predicted{ending}"] = [CLASSES[place] for place in places[:, rank].tolist()]
-        columns[f"confidence{ending}"] = shares[:, rank].numpy().round(4)
-    if form.probabilities:
-        columns |= dict(zip(CLASSES, probabilities.numpy().round(4).T, strict=True))
-    return pd.DataFrame(columns)
+def classify(model: Model, images: Sequence[crop.Pixels]) -> NDArray[np.float64]:
+    """Return the probability of each class, N x classes, for N images, 32 x 32 x 3, uint8."""
+    device = model.normalise.mean.device
+    shares: list[NDArray[np.float64]] = [np.empty((0, len(CLASSES)))]
+    for start in range(0, len(images), BATCH):
+        batch = torch.from_numpy(np.stack(images[start : start + BATCH])).to(device)
+        shares.append(batch_logits(model, batch).softmax(1).double().cpu().numpy())
+    return np.concatenate(shares)

@@ -1,162 +1,140 @@
-"""Regions of images that somebody drew: annotate/out/labels/boxes.csv, or any table like it.
+"""Boxes drawn in images: annotate/out/labels/boxes.csv, or any table like it.
 
-It has to have the columns image, x, y, width and height, in pixels of the image as it is shown, and may
-have rotation, in degrees clockwise about the upper left corner of the box. Of a rotated box the upright one
-around it counts; what reaches over the image's edge is cut off. An image is named by its path or by what
-that ends in, such as its file's name, each with or without the ending.
+It has the columns image, x, y, width and height, in pixels of the image as it is shown, and may have
+rotation, in degrees clockwise about the upper left corner of the box. Of a rotated box the upright one
+around it counts; what reaches over the image's edge is cut off. An image is named by its path or by any end
+of that, such as its file's name, each with or without the suffix.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.errors import ParserWarning
 
 from data.common.errors import UserError
-from data.images.boxes import corners
+from data.common.files import NAMES, readable
+from data.images.boxes import Bounds, clipped, corners
+from data.images.names import endings
 from data.images.walk import Skipped
 
 NUMBERS = ("x", "y", "width", "height", "rotation")
 NEEDED = ("image", *NUMBERS[:4])
-KEPT = ("annotator", "region", "label")  # what else of a box goes into the answers, where it is there
+KEPT = ("annotator", "region", "label")  # further columns that go into the predictions, where they are there
 EXPECTED = "expected a table like annotate/out/labels/boxes.csv, with the columns image, x, y, width, height."
 
 
 @dataclass(frozen=True)
 class BoxRow:
-    """A box of an image: its row in the table, from 1 on, and what the table says of it."""
+    """A row of a table of boxes: its number, from 1 on, its image, its columns of `KEPT` and `NUMBERS`."""
 
     row: int
     image: str
-    about: dict[str, Any]  # the columns of `KEPT` and `NUMBERS` that the table has
+    values: dict[str, Any]
 
-    def problem(self, why: str) -> Skipped:
-        """Return what to say if it could not be used."""
+    def skipped(self, why: str) -> Skipped:
+        """Return this box as one that could not be used."""
         return Skipped(f"{self.image}, box {self.row}", why)
 
-    def within(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """Return left, top, right and bottom of the upright box around it, within an image of that size.
+    def bounds(self, size: tuple[int, int]) -> Bounds:
+        """Return the upright box around it, cut off at the edges of an image of that width and height.
 
-        Raises `ValueError` for a box with no area or outside of the image.
+        Raises `ValueError` for a box with no area or outside the image.
         """
-        x, y, across, down = (self.about[name] for name in NUMBERS[:4])
-        degrees = self.about.get("rotation", 0.0)
-        if not all(math.isfinite(one) for one in (x, y, across, down, degrees)):
-            raise ValueError("its place and size are not all numbers")
-        if across <= 0 or down <= 0:
-            raise ValueError(f"a box of {across:g} x {down:g} pixels, with no area")
-        columns, rows = zip(*corners(x, y, across, down, degrees), strict=True)
-        left, right = (min(max(edge, 0.0), width) for edge in (min(columns), max(columns)))
-        top, bottom = (min(max(edge, 0.0), height) for edge in (min(rows), max(rows)))
-        if left >= right or top >= bottom:
-            raise ValueError(f"outside of the image of {width} x {height} pixels")
-        return left, top, right, bottom
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something to know that is no problem."""
-
-    text: str
+        x, y, width, height, degrees = (self.values.get(name, 0.0) for name in NUMBERS)
+        if not all(map(math.isfinite, (x, y, width, height, degrees))):
+            raise ValueError(f"{', '.join(NUMBERS)} have to be numbers")
+        if width <= 0 or height <= 0:
+            raise ValueError(f"a box of {width:g} x {height:g} pixels has no area")
+        bounds = clipped(corners(x, y, width, height, degrees), size)
+        if bounds is None:
+            raise ValueError(f"outside the image of {size[0]} x {size[1]} pixels")
+        return bounds
 
 
 def read(path: Path) -> list[BoxRow]:
-    """Read a table of boxes. Raises `UserError` if it is none."""
+    """Read a table of boxes. Raises `UserError` for anything else, or one without boxes."""
+    texts = dict.fromkeys(("image", *KEPT), str)  # a label may be called 007
     try:
-        table = _table(path)
-    except FileNotFoundError:
-        hint = f'make it with "dvc repro labels"; {EXPECTED}'
-        raise UserError(f"{path}: no such file", hint) from None
-    except (OSError, ValueError, ParserWarning) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a table of boxes ({reason})", EXPECTED) from None
-    lacking = [name for name in NEEDED if name not in table]
-    if lacking:
-        raise UserError(f"{path}: not a table of boxes (no column {', '.join(lacking)})", EXPECTED)
+        with readable(path, f'make it with "dvc repro labels"; {EXPECTED}'):
+            table = pd.read_csv(path, dtype=texts, encoding="utf-8-sig", **NAMES)
+    except ValueError as error:
+        raise UserError(f"{path}: not a table of boxes ({str(error).splitlines()[0]})", EXPECTED) from None
+    missing = [name for name in NEEDED if name not in table]
+    if missing:
+        raise UserError(f"{path}: not a table of boxes (no column {', '.join(missing)})", EXPECTED)
     if table.empty or table["image"].isna().any():
         what = "a row names no image" if len(table) else "no box in it"
         raise UserError(f"{path}: {what}", EXPECTED)
-    if "rotation" in table:
-        table["rotation"] = table["rotation"].fillna(0)
     numbers = [name for name in NUMBERS if name in table]
+    table["rotation"] = table.get("rotation", pd.Series(0.0, table.index)).fillna(0)
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce").astype(float)
-    about = table[[name for name in (*KEPT, *numbers) if name in table]]
-    rows = zip(table["image"], about.to_dict("records"), strict=True)
+    values = table[[name for name in (*KEPT, *numbers) if name in table]].to_dict("records")
     return [
-        BoxRow(row, image, {str(key): value for key, value in values.items()})
-        for row, (image, values) in enumerate(rows, 1)
+        BoxRow(row, image, {str(name): value for name, value in columns.items()})
+        for row, (image, columns) in enumerate(zip(table["image"], values, strict=True), 1)
     ]
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """Read a table as it is; a row with more fields than the head is an error and not moved by one."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ParserWarning)
-        return pd.read_csv(
-            path,
-            dtype=dict.fromkeys(("image", *KEPT), str),  # a label may be called 007
-            keep_default_na=False,
-            na_values=[""],
-            index_col=False,
-            encoding="utf-8-sig",
-        )
+@dataclass(frozen=True)
+class Matched:
+    """Image files with their boxes, what could not be used, and how many boxes are of images not given."""
+
+    images: list[tuple[str, tuple[BoxRow, ...]]]
+    skipped: list[Skipped]
+    others: int
 
 
-def by_image(
-    regions: Iterable[BoxRow], found: Iterable[str | Skipped], *, some: bool
-) -> Iterator[tuple[str, tuple[BoxRow, ...]] | Skipped | Remark]:
-    """Yield each image file that has boxes, with them, in the order of the table.
+def match(boxes: Iterable[BoxRow], files: Iterable[str], *, chosen: bool) -> Matched:
+    """Match a table's boxes to image files, in the order of the table.
 
-    A problem for each image that is not among the files found, or that several of them could be; the
-    problems among what was found come first. With `some`, where images were chosen out of those in the
-    table, the boxes of the others are a remark, and an image without one is a problem.
+    Skipped is a box whose image is not among the files, or could be several of them. Where the files are
+    `chosen` among the images of the table, the boxes of others are counted instead, and a file without a box
+    is skipped.
     """
-    wanted: dict[str, list[BoxRow]] = {}
-    for region in regions:
-        wanted.setdefault(region.image, []).append(region)
-    asked: dict[str, list[str]] = {}  # what the table says, by what that may mean
-    for name in wanted:
-        for meant in {os.path.normpath(name), _whole(name)}:
-            asked.setdefault(meant, []).append(name)
-    files: dict[str, dict[str, str]] = {name: {} for name in wanted}  # a file may be given twice
-    for one in found:
-        if isinstance(one, Skipped):
-            yield one
-            continue
-        path = _whole(one)
-        names = [name for key in _names(path) for name in asked.get(key, ())]
-        if some and not names:
-            yield Skipped(one, "no box in the table is of this image")
-        for name in names:
-            files[name].setdefault(path, one)
-    others = [name for name in wanted if some and not files[name]]
-    if others:
-        every = sum(map(len, wanted.values()))
-        left_out = sum(len(wanted.pop(name)) for name in others)
-        yield Remark(f"left out, of images that are not among those given: {left_out:,} of {every:,} boxes")
-    for name, boxes in wanted.items():
-        candidates = files[name]
-        exact = candidates.get(_whole(name))
-        if exact or len(candidates) == 1:
-            yield exact or next(iter(candidates.values())), tuple(boxes)
-            continue
-        why = f"could be of {' or '.join([*candidates.values()][:2])}" if candidates else "no such image"
-        yield from (box.problem(why) for box in boxes)
+    by_image: dict[str, list[BoxRow]] = {}
+    for box in boxes:
+        by_image.setdefault(next(endings(os.path.normpath(box.image)), ""), []).append(box)
+    candidates, unused = _candidates(by_image, files)
+    skipped = [Skipped(file, "no box in the table is of this image") for file in unused if chosen]
+    matched: list[tuple[str, tuple[BoxRow, ...]]] = []
+    others = 0
+    for image, rows in by_image.items():
+        names = candidates[image]
+        if len(names) == 1:
+            matched.append((names[0], tuple(rows)))
+        elif names or not chosen:
+            why = f"could be of {names[0]} or {names[1]}" if names else "no such image"
+            skipped += [box.skipped(why) for box in rows]
+        else:
+            others += len(rows)
+    return Matched(matched, skipped, others)
 
 
-def _whole(path: str) -> str:
+def _candidates(images: Iterable[str], files: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the files that each image may be: the one of exactly this path, or all that end in it.
+
+    Also returns the files that are none of the images.
+    """
+    candidates: dict[str, list[str]] = {image: [] for image in images}
+    exact = {_absolute(image): image for image in candidates}
+    paths: dict[str, str] = {}
+    for file in files:
+        paths.setdefault(_absolute(file), file)  # it may be given twice
+    unused = []
+    for path, file in paths.items():
+        ends = [end for end in endings(path) if end in candidates]
+        for image in ends:
+            candidates[image].append(file)
+        if not ends and path not in exact:
+            unused.append(file)
+    return candidates | {exact[path]: [paths[path]] for path in exact if path in paths}, unused
+
+
+def _absolute(path: str) -> str:
     return os.path.normpath(Path(path).absolute())
-
-
-def _names(path: str) -> set[str]:
-    """Return what a table may call a file: what its path ends in, with or without the file's own ending."""
-    parts = PurePath(path).parts
-    tails = [PurePath(*parts[start:]) for start in range(len(parts))]
-    return {str(one) for tail in tails for one in (tail, tail.with_suffix("")) if tail.name}

@@ -1,107 +1,88 @@
-"""The image files that somebody means: files, folders, patterns, and lists of them.
+"""The image files that names mean: files, folders, patterns, and lists of them.
 
 A name is kept as it was given; an image within a folder is called FOLDER/PATH, so that it can be opened from
-where the command was typed. Only the names of one folder (data/folders.py), or of one pattern, are in
-memory at a time. A pattern gives each file once.
+where the command was typed.
 """
 
 from __future__ import annotations
 
-import codecs
 import glob
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
+from PIL import Image
+
+from data.common.errors import UserError
+from data.images import decode
 from data.images.walk import Skipped, images_in, reason
 
-LIST = "-"  # stands for a list on standard input
+LIST = "-"  # stands for the names on standard input, one a line
 
 
-def listed(source: BinaryIO) -> list[str]:
-    """Return the names on a list: one a line or, as from find -print0, each ended by a zero byte."""
-    content = source.read().removeprefix(codecs.BOM_UTF8)
-    parts = content.split(b"\0") if b"\0" in content else content.splitlines()
-    return [os.fsdecode(part) for part in parts if part]
+def find(names: Iterable[str], listed: Iterable[str] = ()) -> tuple[list[str], list[Skipped]]:
+    """Return the image files that are meant, in this order, and what leads to none.
 
-
-def find(given: Iterable[str], on_list: Sequence[str] = ()) -> Iterator[str | Skipped]:
-    """Yield each image file that is meant, and a problem for each argument that leads to none.
-
-    `on_list` is what "-" stands for.
+    `listed` are the names that "-" stands for; they are no patterns.
     """
-    for one in given:
-        if one == LIST:
-            for name in on_list:
-                yield from _named(name) or [_nothing(name)]
-            if not on_list:
-                yield Skipped("standard input", "no name on the list")
+    entries: list[str | Skipped] = []
+    for name in names:
+        if name == LIST:
+            found = [entry for line in listed for entry in _named(line) or [_missing(line)]]
+            entries += found or [Skipped("standard input", "no name on the list")]
         else:
-            yield from _named(one) or _matching(one)
+            entries += _named(name) or _matching(name)
+    files = [entry for entry in entries if isinstance(entry, str)]
+    return files, [entry for entry in entries if isinstance(entry, Skipped)]
 
 
-def without(output: Path, found: Iterable[str | Skipped]) -> Iterator[str | Skipped]:
-    """Yield what was found but the file that the answers go to, which a run before may have left there."""
-    names = {output.name, Path(os.path.realpath(output)).name}
-    for one in found:
-        if isinstance(one, Skipped) or Path(one).name not in names or not same(one, output):
-            yield one
+def without_output(files: Sequence[str], output: Path) -> list[str]:
+    """Return the files but the output itself, which an earlier run may have left among them.
+
+    Raises `UserError` if the output would replace an image.
+    """
+    if not output.is_file():
+        return [*files]
+    if _is_image(output):
+        raise UserError(f"{output}: is an image, which the predictions would replace", "name another file.")
+    return [file for file in files if Path(file).name != output.name or not output.samefile(file)]
 
 
-def same(name: str, output: Path) -> bool:
-    """Say whether a name leads to the file that the answers go to."""
-    try:
-        return Path(name).samefile(output)
-    except (OSError, ValueError):
-        return False
+def _is_image(path: Path) -> bool:
+    """Say whether a file looks like an image, of whatever size, without decoding it."""
+    with decode.decoding():
+        try:
+            with Image.open(path):
+                return True
+        except Image.DecompressionBombError:
+            return True
+        except Exception:  # a damaged file makes Pillow's readers raise almost anything
+            return False
 
 
-def is_file(name: str) -> bool:
-    """Say whether a name is that of a file."""
-    try:
-        return bool(name) and Path(name).is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _named(name: str) -> Iterable[str | Skipped]:
-    """Return what a name leads to; nothing if there is no such file or folder."""
-    if not name:
-        return []  # pathlib takes it for the current folder
+def _named(name: str) -> list[str | Skipped]:
+    """Return the file of a name, or the images of a folder; nothing if there is neither."""
     path = Path(name)
     try:
-        if path.is_dir():
-            return images_in(name)
+        if name and path.is_dir():
+            return list(images_in(name))
         if path.is_file():
             return [name]
-        return [Skipped(name, "neither a file nor a folder")] if path.exists() else []
-    except (OSError, ValueError) as error:
+        return [Skipped(name, "neither a file nor a folder")] if name and path.exists() else []
+    except OSError as error:
         return [Skipped(name, reason(error))]
 
 
-def _nothing(name: str) -> Skipped:
-    return Skipped(name, "no such file or folder")
-
-
-def _matching(pattern: str) -> Iterator[str | Skipped]:
+def _matching(pattern: str) -> list[str | Skipped]:
+    """Return each file that matches a pattern once, and those of the folders that do."""
     if not glob.has_magic(pattern):
-        yield _nothing(pattern)
-        return
+        return [_missing(pattern)]
     # pathlib's * matches hidden files as well, a shell's does not.
     names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-    if "**" in Path(pattern).parts:  # what is in a folder that ** matches, it matches by itself
+    if "**" in Path(pattern).parts:  # matches what is in its folders, too
         names = [name for name in names if not Path(name).is_dir()] or names
-    yield from _once(
-        one for name in names for one in _named(name) or [Skipped(name, "a link that leads nowhere")]
-    )
-    if not names:
-        yield Skipped(pattern, "no file matches this pattern")
+    found = dict.fromkeys(entry for name in names for entry in _named(name))
+    return list(found) or [Skipped(pattern, "no file matches this pattern")]
 
 
-def _once(found: Iterable[str | Skipped]) -> Iterator[str | Skipped]:
-    seen: set[str | Skipped] = set()
-    for one in found:
-        if one not in seen:
-            seen.add(one)
-            yield one
+def _missing(name: str) -> Skipped:
+    return Skipped(name, "no such file or folder")

@@ -6,94 +6,53 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import torch
 
 from annotate import sample
 from annotate.commands import next as following
-from annotate.commands import selection
-from annotate.commands.probabilities import PROBABILITIES, read_probabilities
 from annotate.labelling.tasks import CHOSEN, LABELS, read_chosen, read_tasks
 from data.common.errors import UserError
 from data.common.files import digest
-from data.datasets import sample as embedded
-from data.datasets.dataset import CLASSES
 from tests.annotate.builders import image
-from tests.annotate.clone import Clone, opened, write_predictions
+from tests.annotate.clone import Clone, opened
 from tests.annotate.studio import Folder
-from tests.tiny import ROOT
-
-
-def shares(**rows: list[float]) -> pd.DataFrame:
-    """Return probabilities of cat, dog and ship by image."""
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["cat", "dog", "ship"])
-
-
-def test_the_most_uncertain_have_two_classes_nearly_equal() -> None:
-    table = shares(sure=[0.9, 0.1, 0.0], torn=[0.45, 0.44, 0.11], half=[0.6, 0.3, 0.1])
-    assert selection.uncertain(table, 2) == ["torn", "half"]
-
-
-def test_the_diverse_ones_come_from_different_corners() -> None:
-    corners = {"cat": [1.0, 0.0, 0.0], "dog": [0.0, 1.0, 0.0], "ship": [0.0, 0.0, 1.0]}
-    table = shares(**{f"{name}{n}": row for name, row in corners.items() for n in range(5)})
-    chosen = selection.diverse(table, 3, seed=1)
-    assert {name.rstrip("01234") for name in chosen} == {"cat", "dog", "ship"}
-
-
-def test_diverse_images_that_are_all_the_same_to_the_model() -> None:
-    table = shares(a=[1.0, 0.0, 0.0], b=[1.0, 0.0, 0.0], c=[0.0, 1.0, 0.0], d=[0.0, 1.0, 0.0])
-    chosen = selection.diverse(table, 3, seed=1)
-    assert len(set(chosen)) == 3
-    assert {"a", "b"} & set(chosen)
-    assert {"c", "d"} & set(chosen)
-
-
-@given(count=st.integers(1, 12), seed=st.integers(0, 3))
-def test_diverse_images_are_as_many_as_asked_and_different(count: int, seed: int) -> None:
-    random = np.random.default_rng(seed).dirichlet(np.ones(3), 12)
-    chosen = selection.diverse(shares(**{f"p{n}": list(row) for n, row in enumerate(random)}), count, seed)
-    assert len(set(chosen)) == count
-
-
-def test_doubted_labels_are_ranked_by_what_the_model_says_instead() -> None:
-    table = shares(a=[0.05, 0.9, 0.05], b=[0.8, 0.1, 0.1], c=[0.3, 0.4, 0.3])
-    doubts = selection.doubted(table, {"a": "cat", "b": "cat", "c": "cat"}, 2)
-    assert [(doubt.image, doubt.rival, doubt.margin) for doubt in doubts] == [
-        ("a", "dog", 0.075),
-        ("c", "dog", 0.45),
-    ]
+from tests.tiny import ROOT, untrained
+from train.core import model
 
 
 @pytest.fixture
-def looked_at(room: Path) -> Path:
-    """Return a room with the real sample, its first tasks, and probabilities for all test images."""
-    look()
+def sampled(room: Path) -> Path:
+    """Return a room with the real sample, its first tasks, and a model."""
+    prepare()
     return room
 
 
-def look() -> None:
-    """Fill the current folder with the sample, its first tasks, and what a model makes of the images."""
+def prepare() -> None:
+    """Fill the current folder with the sample, its first tasks, and a model that was not trained."""
     Path("data").mkdir(exist_ok=True)
     Path("data/sample").unlink(missing_ok=True)
     Path("data/sample").symlink_to(ROOT / "data/sample")
     shutil.copy(ROOT / "params.yaml", ".")
     sample.main()
-    dataset = embedded.read("test")
-    table = pd.DataFrame(
-        np.random.default_rng(7).dirichlet(np.ones(10), len(dataset)).round(4), columns=list(CLASSES)
-    )
-    table.insert(0, "image", [f"test-{index:05}" for index in dataset.indices])
-    write_predictions([(read_tasks()[0].image_id, "cat", 0.5)])
-    table.to_csv(PROBABILITIES, index=False)
+    torch.manual_seed(7)
+    model.write(untrained())
     LABELS.mkdir(parents=True, exist_ok=True)
 
 
+def label(rows: str) -> None:
+    (LABELS / "labels.csv").write_text("image,class,agreed,cifar10,annotator,seconds,boxes\n" + rows)
+
+
+def probabilities(*rows: str) -> Path:
+    """Write a file in which a model is torn about each image, the later ones less."""
+    lines = [f'"{row}",{0.5 + number / 100:.2f},{0.5 - number / 100:.2f}' for number, row in enumerate(rows)]
+    Path("other.csv").write_text("\n".join(["image,cat,dog", *lines]) + "\n")
+    return Path("other.csv")
+
+
 @pytest.mark.parametrize("by", ["uncertainty", "diversity"])
-def test_a_choice_is_recorded_and_becomes_tasks(looked_at: Path, by: str) -> None:
+def test_a_choice_is_recorded_and_becomes_tasks(sampled: Path, by: str) -> None:
     before = {task.image_id for task in read_tasks()}
     names = following.choose(by, 5)
     assert read_chosen() == names
@@ -105,115 +64,90 @@ def test_a_choice_is_recorded_and_becomes_tasks(looked_at: Path, by: str) -> Non
     assert read_chosen() == sorted([*names, *again])
 
 
-def test_more_than_there_are_is_refused(looked_at: Path) -> None:
+def test_more_than_there_are_is_refused(sampled: Path) -> None:
     with pytest.raises(UserError, match="--count is 901; 900 images are left"):
         following.choose("uncertainty", 901)
     assert not CHOSEN.exists()
 
 
-def label(rows: str) -> None:
-    (LABELS / "labels.csv").write_text("image,class,agreed,cifar10,annotator,seconds,boxes\n" + rows)
+def test_without_a_model_the_next_command_is_named(sampled: Path) -> None:
+    model.MODEL.unlink()
+    label(f"{read_tasks()[0].image_id},cat,cat,cat,annotator-1,2.0,0\n")
+    for call in (lambda: following.choose("uncertainty", 5), lambda: following.doubts(5)):
+        with pytest.raises(UserError, match=r"model\.safetensors: no such file") as error:
+            call()
+        assert "dvc repro" in error.value.hint
 
 
-def test_without_labels_there_is_nothing_to_doubt(looked_at: Path) -> None:
-    label("")
-    with pytest.raises(UserError, match="no image is labelled yet") as caught:
-        following.doubts(5)
-    assert "dvc repro -fs export" in caught.value.hint
+def test_without_labels_there_is_nothing_to_doubt(sampled: Path) -> None:
+    for content in (None, ""):
+        if content is not None:
+            label(content)
+        with pytest.raises(
+            UserError, match="no such file" if content is None else "no image is labelled yet"
+        ) as error:
+            following.doubts(5)
+        assert "dvc repro -fs export" in error.value.hint
 
 
 @pytest.mark.parametrize(
-    ("image", "what"),
-    [("train-00000", "the model was trained on train-00000"), ("test-99999", "the model has not looked at")],
+    ("name", "problem"),
+    [
+        ("train-00000", "the model was trained on train-00000"),
+        ("test-99999", "no probabilities of test-99999"),
+    ],
 )
-def test_only_images_that_the_model_knows_but_was_not_trained_on_count(
-    looked_at: Path, image: str, what: str
-) -> None:
-    label(f"{image},cat,cat,cat,annotator-1,2.0,0\n")
-    with pytest.raises(UserError, match=what):
+def test_labels_that_cannot_be_doubted(sampled: Path, name: str, problem: str) -> None:
+    label(f"{name},cat,cat,cat,annotator-1,2.0,0\n")
+    with pytest.raises(UserError, match=problem):
         following.doubts(5)
 
 
-def test_a_image_is_doubted_once_whoever_labelled_it(looked_at: Path) -> None:
+def test_an_image_is_doubted_once_whoever_labelled_it(sampled: Path) -> None:
     name = read_tasks()[0].image_id
     label(f"{name},cat,cat,cat,annotator-1,2.0,0\n{name},cat,cat,cat,annotator-2,2.0,0\n")
-    assert [doubt.image for doubt in following.doubts(5)] == [name]
+    assert [(doubt.image, doubt.label) for doubt in following.doubts(5)] == [(name, "cat")]
 
 
-def test_classes_may_be_called_none_or_1(looked_at: Path) -> None:
+def test_labels_of_classes_that_the_model_does_not_have_are_counted(
+    sampled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, other = (task.image_id for task in read_tasks()[:2])
+    label(f"{known},cat,cat,cat,annotator-1,2.0,0\n{other},bicycle,bicycle,cat,annotator-1,2.0,0\n")
+    assert [doubt.image for doubt in following.doubts(5)] == [known]
+    assert "1 labels left out, of classes that the model does not have: bicycle" in capsys.readouterr().out
+
+
+def test_classes_may_be_called_none_or_1(sampled: Path) -> None:
     label("a,None,None,,annotator-1,2.0,0\nb,1,1,,annotator-1,2.0,0\nc,,,,annotator-1,2.0,0\n")
     assert following.agreed() == {"a": "None", "b": "1"}
 
 
 @pytest.mark.parametrize("columns", ["image,class", "agreed,class"])
-def test_a_table_without_the_column_is_named(looked_at: Path, columns: str) -> None:
+def test_a_table_of_labels_without_a_column(sampled: Path, columns: str) -> None:
     (LABELS / "labels.csv").write_text(f"{columns}\na,cat\n")
     with pytest.raises(UserError, match="not a table of labels"):
         following.agreed()
 
 
-def test_without_a_model_the_next_command_is_named(looked_at: Path) -> None:
-    PROBABILITIES.unlink()
-    with pytest.raises(UserError, match="no model has looked at the images") as caught:
-        following.choose("uncertainty", 5)
-    assert "dvc repro" in caught.value.hint
-
-
-def test_answers_of_another_model_than_the_one_of_now_are_refused(
-    looked_at: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path("train/out/model.safetensors").write_text("trained again")
-    with pytest.raises(UserError, match=r"probabilities\.csv: is the work of model \w{12};") as caught:
-        following.choose("uncertainty", 5)
-    assert caught.value.hint == 'make it anew with "dvc repro evaluate".'
-    assert not CHOSEN.exists()
-    other = Path("other.csv")
-    # Given by name: the caller knows whose work it is.
-    other.write_text(PROBABILITIES.read_text() + "train-00001,1.0" + ",0.0" * 9 + "\n")
-    assert len(following.choose("uncertainty", 5, other)) == 5
-    assert "other.csv: 1 rows are of no image in data/sample: train-00001" in capsys.readouterr().out
-
-
-def test_labels_of_classes_that_the_model_has_not_are_counted(
-    looked_at: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    known, other = (task.image_id for task in read_tasks()[:2])
-    label(f"{known},cat,cat,cat,annotator-1,2.0,0\n{other},bicycle,bicycle,cat,annotator-1,2.0,0\n")
-    assert [doubt.image for doubt in following.doubts(5)] == [known]
-    assert "1 labels left out, of classes that the model has not: bicycle" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("rows", "says"),
-    [
-        ("photo,cat,dog\na,0.5,0.5", "not a table of probabilities"),
-        ("image,cat\na,1", "holds 1 images and 1 classes"),
-        ("image,cat,dog", "holds 0 images and 2 classes"),
-        ("image,cat,dog\na,0.5,x", "column dog holds no numbers"),
-        ("image,cat,dog\na,0.5,0.5\na,0.5,0.5", "a is there twice"),
-        ("image,cat,dog\n,0.5,0.5", "a row names no image"),
-        ("image,cat,dog\na,0.5,0.5\nb,0.5,0.4", "b: its probabilities do not add up to 1"),
-        ("image,cat,dog\na,1.5,-0.5", "a: its probabilities do not add up to 1"),
-        ("image,cat,dog\na,0.5,", "a: its probabilities do not add up to 1"),
-        ("image,cat,dog\na,inf,0.5", "a: its probabilities do not add up to 1"),
-    ],
-)
-def test_a_table_that_cannot_be_right(room: Path, rows: str, says: str) -> None:
-    Path("other.csv").write_text(rows + "\n")
-    with pytest.raises(UserError, match=rf"other\.csv: {says}") as caught:
-        read_probabilities(Path("other.csv"))
-    assert "the columns image and one for each class" in caught.value.hint
-
-
-def test_columns_that_are_no_classes_are_passed_over(room: Path) -> None:
-    Path("other.csv").write_text("image,predicted,confidence,cat,dog\n7,dog,0.75,0.25,0.75\n")
-    table = read_probabilities(Path("other.csv"))
-    assert (list(table.index), list(table.columns)) == (["7"], ["cat", "dog"])
+def test_another_models_probabilities(sampled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model.MODEL.unlink()
+    labelled = read_tasks()[0].image_id
+    free = [f"test-{number:05}" for number in range(4)]
+    path = probabilities("train-00001", labelled, *free)
+    left = [name for name in free if name not in {task.image_id for task in read_tasks()}]
+    assert following.choose("uncertainty", 2, path) == left[:2]
+    printed = capsys.readouterr().out
+    assert "other.csv: 1 rows are of no image in data/sample: train-00001" in printed
+    assert f"{900 - len(left)} images of data/sample are not in other.csv" in printed
+    label(f"{labelled},cat,cat,cat,annotator-1,2.0,0\n")
+    (doubt,) = following.doubts(5, path)
+    assert (doubt.label_probability, doubt.rival_probability) == (0.51, 0.49)
 
 
 @pytest.fixture
 def photos(room: Path) -> dict[str, str]:
-    """Return what annotate.sample calls each of eight images in a folder; three are to be labelled."""
+    """Return our names of eight images in a folder; three are to be labelled, and there is a model."""
     (room / "photos/one day").mkdir(parents=True)
     names = {}
     for number in range(8):
@@ -224,45 +158,33 @@ def photos(room: Path) -> dict[str, str]:
     changed = text.replace("source: data/sample", "source: photos").replace("images: 100", "images: 3")
     Path("params.yaml").write_text(changed)
     sample.main()
+    model.write(untrained())
     return names
 
 
-def answers(*rows: str) -> Path:
-    """Write that a model is torn about each image, the later ones less."""
-    lines = [f'"{row}",{0.5 + number / 100:.2f},{0.5 - number / 100:.2f}' for number, row in enumerate(rows)]
-    Path("answers.csv").write_text("\n".join(["image,cat,dog", *lines]) + "\n")
-    return Path("answers.csv")
-
-
-def test_further_images_of_a_folder_are_known_by_their_paths(
-    photos: dict[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_further_images_of_a_folder(photos: dict[str, str]) -> None:
     tasks = {task.image_id for task in read_tasks()}
-    *free, last = [name for name in photos if photos[name] not in tasks]
-    shutil.copy(f"photos/one day/{free[0]}", "photos/copy.png")
-    ways = [f"photos/one day/{free[0]}", str(Path(f"photos/one day/{free[1]}").resolve())]
-    ways += [f"one day/{free[2]}", photos[free[3]], "photos/copy.png", "photos/nowhere.png"]
-    chosen = following.choose("uncertainty", 4, answers(*ways))
-    assert chosen == sorted(photos[name] for name in free)
-    said = capsys.readouterr().out
-    assert "answers.csv: 1 rows are of no image in photos: photos/nowhere.png" in said
-    assert f"1 images of photos are not in answers.csv, so not chosen from: {photos[last]}" in said
+    chosen = following.choose("uncertainty", 5)
+    assert set(chosen) == set(photos.values()) - tasks
     sample.main()
-    assert {task.image_id for task in read_tasks()} == tasks | set(chosen)
-    with pytest.raises(UserError, match="0 images are left to choose from") as caught:
-        following.choose("uncertainty", 1, answers(*ways))
-    assert "--probabilities FILE" in caught.value.hint
+    assert {task.image_id for task in read_tasks()} == set(photos.values())
+    with pytest.raises(UserError, match="0 images are left to choose from") as error:
+        following.choose("diversity", 1)
+    assert "add images" in error.value.hint
 
 
-def test_a_doubted_label_of_a_folder_is_known_by_the_images_path(photos: dict[str, str]) -> None:
+def test_another_models_probabilities_for_a_folder(photos: dict[str, str]) -> None:
+    tasks = {task.image_id for task in read_tasks()}
+    free = [name for name in photos if photos[name] not in tasks]
+    path = probabilities(*(f"photos/one day/{name}" for name in free[:2]), f"one day/{free[2]}")
+    assert following.choose("uncertainty", 3, path) == sorted(photos[name] for name in free[:3])
     LABELS.mkdir(parents=True, exist_ok=True)
-    ours = photos["IMG (0).png"]
-    label(f"{ours},dog,dog,,annotator-1,2.0,0\n")
-    doubts = following.doubts(5, answers("one day/IMG (1).png", "one day/IMG (0).png"))
-    assert [(doubt.image, doubt.label, doubt.rival) for doubt in doubts] == [(ours, "dog", "cat")]
+    label(f"{photos[free[1]]},dog,dog,,annotator-1,2.0,0\n")
+    (doubt,) = following.doubts(5, path)
+    assert (doubt.image, doubt.label, doubt.rival) == (photos[free[1]], "dog", "cat")
 
 
-def test_a_image_that_was_chosen_and_is_gone_is_named(photos: dict[str, str]) -> None:
+def test_an_image_that_was_chosen_and_is_gone_is_named(photos: dict[str, str]) -> None:
     CHOSEN.write_text(json.dumps(["image-000000000000"]))
     with pytest.raises(UserError, match="image-000000000000 is not among the images of photos"):
         sample.main()
@@ -284,7 +206,7 @@ def test_a_damaged_record_is_named(room: Path, content: str) -> None:
         read_chosen()
 
 
-def test_a_record_of_a_image_that_there_is_not_is_named(looked_at: Path) -> None:
+def test_a_record_of_an_image_that_is_missing_is_named(sampled: Path) -> None:
     CHOSEN.write_text(json.dumps(["test-99999"]))
     with pytest.raises(UserError, match="test-99999 is not among the images of data"):
         sample.main()
@@ -299,7 +221,7 @@ def served(
 ) -> Iterator[Clone]:
     """Go into the folder of a running Label Studio, with the sample's first tasks on it."""
     with opened(label_studio, request.node.name, monkeypatch, capsys) as clone:
-        look()
+        prepare()
         clone.push()
         yield clone
 
@@ -331,9 +253,7 @@ def test_doubted_labels_come_before_the_annotators_again_in_one_tab(
         label("".join(f"{name},cat,cat,cat,annotator-1,2.0,0\n" for name in rows))
         following.next_images(by=following.By.disagreement)
         said = capsys.readouterr().out
-        assert (
-            f"{count} labels to look at again, each as it was given: {served.account.url}/projects/" in said
-        )
+        assert f"{count} labels to look at again: {served.account.url}/projects/" in said
         (tab,) = re.findall(r"\?tab=(\d+)", said)
         listed = served.ask("GET", f"/api/tasks/?view={tab}&resolve_uri=false")["tasks"]
         assert [task["data"]["image_id"] for task in listed] == sorted(names)

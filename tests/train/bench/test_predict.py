@@ -5,23 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import Stage, untrained
+from tests.tiny import untrained
 from train.bench import predict
 from train.core import model
 
 
-def test_files_and_the_bare_network_take_turns(stage: Stage, workspace: Path) -> None:
+def test_files_and_the_bare_network_are_measured_in_turn(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     model.write(untrained())
-    done = stage(
-        "train.bench.predict", "--images", "60", "--turns", "3", "--rounds", "2", "--out", "bench.json"
-    )
-    assert done.returncode == 0, done.stderr
+    rates = iter([90.0, 50.0, 300.0])
+    monkeypatch.setattr(predict, "forward", lambda *_: 100.0)
+    measured = predict.from_files
+    monkeypatch.setattr(predict, "from_files", lambda *given: next(rates) if measured(*given) > 0 else 0)
+    predict.main(count=60, rounds=3, out=Path("bench.json"))
     figures = json.loads(Path("bench.json").read_text())
-    assert figures["files_by_forward"] > 0
-    assert all(rate > 0 for rate in figures["images_per_second"].values())
-    assert "median of 6 turns" in done.stdout
-
-
-def test_the_ratio_is_the_median_of_turns(capsys: pytest.CaptureFixture[str]) -> None:
-    predict.report([90.0, 50.0, 300.0], [100.0, 100.0, 300.0], "here", None)
-    assert "files / forward      0.900" in capsys.readouterr().out
+    assert figures["images_per_second"] == {"files": 90.0, "forward": 100.0}
+    assert figures["files_by_forward"] == 0.9
+    assert "median of 3 rounds" in capsys.readouterr().out

@@ -1,139 +1,81 @@
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
+from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import torch
+from numpy.typing import NDArray
+from PIL import Image
 
-from data.images.walk import Skipped
+from tests.odd import jpeg
 from tests.tiny import untrained
 from train.prediction import batches
-from train.prediction.batches import Form, Look, Predictions, ahead
+from train.prediction.regions import BoxRow
+
+MODEL = untrained()
 
 
-@given(st.integers(0, 60), st.integers(1, 4), st.integers(1, 20), st.integers(1, 8))
-def test_results_come_in_order_whatever_the_threads(count: int, threads: int, most: int, chunk: int) -> None:
-    found = ahead(lambda n: n * n, range(count), threads=threads, most=most, chunk=chunk)
-    assert list(found) == [n * n for n in range(count)]
+@pytest.fixture
+def files(tmp_path: Path) -> list[batches.File]:
+    """Return eleven images of noise."""
+    noise = np.random.default_rng(1).integers(256, size=(11, 32, 32, 3), dtype=np.uint8)
+    paths = [tmp_path / f"{number:02}.png" for number in range(11)]
+    for path, pixels in zip(paths, noise, strict=True):
+        Image.fromarray(pixels).save(path)
+    return [(str(path), None) for path in paths]
 
 
-def test_no_more_than_asked_for_are_taken_ahead() -> None:
-    taken = 0
-
-    def items() -> Iterator[int]:
-        nonlocal taken
-        for number in range(1000):
-            taken += 1
-            yield number
-
-    for done, _ in enumerate(ahead(str, items(), threads=2, most=32, chunk=4)):
-        assert taken - done <= 32 + 4
-
-
-def test_work_goes_on_while_the_caller_is_busy() -> None:
-    second_begun, all_done = threading.Event(), threading.Barrier(2, timeout=30)
-
-    def work(number: int) -> None:
-        if number == 1:
-            second_begun.set()
-            all_done.wait()
-
-    def items() -> Iterator[int]:
-        yield from (0, 1)
-        assert second_begun.wait(30)  # and so the first is done
-        yield 2
-
-    results = ahead(work, items(), threads=1, most=3)
-    next(results)
-    all_done.wait()
-    assert len(list(results)) == 2
-
-
-def test_the_caller_works_where_it_would_wait() -> None:
-    first_begun, second_done = threading.Event(), threading.Event()
-
-    def work(number: int) -> str:
-        if number == 0:
-            first_begun.set()
-            assert second_done.wait(30)
-        second_done.set()
-        return threading.current_thread().name
-
-    def items() -> Iterator[int]:
-        yield 0
-        assert first_begun.wait(30)
-        yield 1
-
-    first, second = ahead(work, items(), threads=1, most=2)
-    assert second == threading.current_thread().name != first
-
-
-@pytest.mark.parametrize(
-    ("worked", "overlap"), [(0.01, True), (1.0, False)], ids=["files that come slowly", "files at hand"]
-)
-def test_on_a_cpu_reading_goes_on_only_where_it_waits(
-    worked: float, overlap: bool, monkeypatch: pytest.MonkeyPatch
+def test_predictions_do_not_depend_on_batches_threads_and_processes(
+    files: list[batches.File], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, while_network_works = 0, []
+    def shares() -> NDArray[np.float64]:
+        counts: list[int] = []
+        loaded, shares = batches.classify_files(files, MODEL, counts.append)
+        assert loaded.rows == [(name,) for name, _ in files]
+        assert sum(counts) == 11
+        return shares
 
-    def read(asked: object) -> tuple[Look, float, float]:
-        nonlocal begun
-        begun += 1
-        time.sleep(0.002)
-        return Look(), 1.0, worked
-
-    def answered(*_: object) -> Predictions:
-        before = begun
-        time.sleep(0.05)
-        while_network_works.append(begun - before)
-        return Predictions(pd.DataFrame(), (), ())
-
-    monkeypatch.setattr(batches, "timed", read)
-    monkeypatch.setattr(batches, "answered", answered)
-    monkeypatch.setattr(batches, "BATCH", 8)
-    found = batches.batches([Skipped("", "")] * 64, untrained(), Form())
-    assert len(list(found)) == 9
-    # One that a thread was about to begin it may still begin.
-    assert (max(while_network_works) > batches.THREADS) == overlap
+    expected = shares()
+    monkeypatch.setattr(batches, "BATCH", 3)
+    monkeypatch.setattr(batches, "THREADS", 3)
+    assert np.allclose(shares(), expected, atol=1e-4)
+    loader = batches.loader(files, torch.device("cuda"))  # reads as for a GPU; there need not be any
+    assert 1 <= loader.num_workers <= 4
+    monkeypatch.setattr(batches, "loader", lambda *_: loader)
+    assert np.allclose(shares(), expected, atol=1e-4)
 
 
-def test_what_work_raises_ends_it() -> None:
-    done = []
-
-    def work(number: int) -> int:
-        done.append(number)
-        if number == 3:
-            raise ValueError("three")
-        return number
-
-    with pytest.raises(ValueError, match="three"):
-        list(ahead(work, range(1000), threads=2, most=8))
-    assert len(done) < 100
-    assert threading.active_count() == 1
+def test_probabilities_of_images_in_memory() -> None:
+    images = np.random.default_rng(1).integers(256, size=(130, 32, 32, 3), dtype=np.uint8)
+    shares = batches.classify(MODEL, [*images])
+    assert np.allclose(shares.sum(axis=1), 1)
+    assert np.allclose(batches.classify(MODEL, [images[129]]), shares[129:], atol=1e-5)
+    assert batches.classify(MODEL, []).shape == (0, 10)
 
 
-def test_closing_waits_for_the_item_under_way_and_not_for_its_chunk() -> None:
-    done: list[int] = []
-    under_way, go_on = threading.Event(), threading.Event()
+def test_a_photograph_is_rotated_as_it_is_shown(tmp_path: Path) -> None:
+    image = Image.linear_gradient("L").resize((90, 60))
+    (tmp_path / "rotated.jpg").write_bytes(jpeg(image, turn=6))
+    (tmp_path / "plain.jpg").write_bytes(jpeg(image.rotate(-90, expand=True)))
+    pixels = [batches.load((str(tmp_path / f"{name}.jpg"), None)).pixels[0] for name in ("rotated", "plain")]
+    assert np.abs(pixels[0].astype(int) - pixels[1]).max() < 8
 
-    def work(number: int) -> int:
-        if number == 1:
-            under_way.set()
-            go_on.wait(30)
-        done.append(number)
-        return number
 
-    def interrupting() -> Iterator[int]:
-        yield from range(200)
-        under_way.wait(30)
-        threading.Timer(0.2, go_on.set).start()  # while the pool is waited for
-        raise KeyboardInterrupt
+def test_each_box_is_cropped_and_those_that_show_nothing_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (100, 50)).save(path)
+    values = [{"x": x, "y": 5.0, "width": 20.0, "height": 30.0} for x in (10.0, 100.0, 95.0)]
+    loaded = batches.load((str(path), tuple(BoxRow(row, "a", box) for row, box in enumerate(values, 1))))
+    assert loaded.rows == [("a", 1, 10.0, 5.0, 20.0, 30.0), ("a", 3, 95.0, 5.0, 20.0, 30.0)]
+    assert [pixels.shape for pixels in loaded.pixels] == [(32, 32, 3)] * 2
+    assert list(map(str, loaded.problems)) == ["a, box 2: outside the image of 100 x 50 pixels"]
 
-    with pytest.raises(KeyboardInterrupt):
-        list(ahead(work, interrupting(), threads=1, most=1000, chunk=100))
-    assert done == [0, 1]
-    assert threading.active_count() <= 2  # the timer
+
+def test_an_error_of_ours_ends_it(files: list[batches.File], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: batches.File) -> batches.Loaded:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(batches, "load", fails)
+    with pytest.raises(RuntimeError, match="a bug"):
+        batches.classify_files(files, MODEL)
