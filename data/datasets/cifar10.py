@@ -31,7 +31,7 @@ TIMEOUT = 30.0  # seconds without an answer; torchvision would wait for ever
 
 
 class Batches(CIFAR10):  # type: ignore[misc]
-    """torchvision's CIFAR-10, given the folder of the batches instead of the one above it."""
+    """torchvision's CIFAR-10; `root` is the folder of the batches itself, not the one above it."""
 
     base_folder = ""
 
@@ -81,7 +81,7 @@ def _intact(place: Path, official: type[CIFAR10]) -> tuple[Path | None, list[str
 
 
 def _problem(copy: Path, official: type[CIFAR10]) -> str:
-    """Return which file of a folder, or that the archive, is not the published one; "" if all are."""
+    """Return the problem of a folder's first damaged or missing file, or of an archive; "" if it is intact."""
     files = [*official.train_list, *official.test_list, (official.meta["filename"], official.meta["md5"])]
     paths = [(copy, official.tgz_md5)] if copy.is_file() else [(copy / name, md5) for name, md5 in files]
     for path, md5 in paths:
@@ -98,7 +98,11 @@ def _download(raw: Path, official: type[CIFAR10]) -> Path:
     try:
         with disk_errors(raw), _timeout(TIMEOUT):
             download_url(official.url, raw, official.filename, official.tgz_md5)
-    except (OSError, HTTPException, RuntimeError) as error:  # no network; a broken one; another file
+    except (
+        OSError,
+        HTTPException,
+        RuntimeError,
+    ) as error:  # no network; a connection that broke; another file
         raise UserError(
             f"no CIFAR-10 in {raw}/, and {official.url} does not give it ({getattr(error, 'reason', error)})",
             f"connect to the network, set {VARIABLE} to a folder or archive that has it, "

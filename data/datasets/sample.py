@@ -56,10 +56,10 @@ def _read_sheet(path: Path, split: str, count: int) -> NDArray[np.uint8]:
             sheet = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a readable sheet ({error})", RESTORE) from None
-    found, expected = sheet.shape[1::-1], (COLUMNS[split] * SIDE, count // COLUMNS[split] * SIDE)
-    if found != expected:
+    size, expected = sheet.shape[1::-1], (COLUMNS[split] * SIDE, count // COLUMNS[split] * SIDE)
+    if size != expected:
         raise UserError(
-            f"{path}: has {found[0]} x {found[1]} pixels; expected {expected[0]} x {expected[1]}", RESTORE
+            f"{path}: has {size[0]} x {size[1]} pixels; expected {expected[0]} x {expected[1]}", RESTORE
         )
     return from_sheet(sheet, COLUMNS[split])
 

@@ -12,6 +12,7 @@ from data.datasets import sample
 from tests.tiny import ROOT
 
 
+@pytest.mark.slow
 def test_making_it_again_gives_the_same_bytes(
     full_cifar10: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

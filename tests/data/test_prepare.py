@@ -49,6 +49,7 @@ def test_twice_gives_the_same_bytes(repository: Path) -> None:
     assert runs[0] == runs[1]
 
 
+@pytest.mark.slow
 def test_the_full_set_has_all_images_in_official_order(full_cifar10: Path, repository: Path) -> None:
     choose("cifar10")
     prepare.main()

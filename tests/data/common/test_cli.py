@@ -81,7 +81,7 @@ def test_a_signal_cleans_up(
     assert signal.getsignal(number) is before
 
 
-@pytest.mark.parametrize("raised", [TypeError, UserError("p.csv: cannot be read", "make it anew.")])
+@pytest.mark.parametrize("raised", [TypeError, UserError("p.csv: cannot be read", "make it again.")])
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_stays_one_whatever_is_raised(
     number: signal.Signals,

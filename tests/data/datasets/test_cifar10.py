@@ -131,6 +131,7 @@ def test_a_split_is_read_in_the_official_order(place: Path, official: type[Batch
     assert cifar10.read(place / FOLDER, "test", official).labels.tolist() == [5, 6, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("split", "each"), [("train", 5000), ("test", 1000)])
 def test_the_official_set_has_its_counts(full_cifar10: Path, split: str, each: int) -> None:
     dataset = cifar10.read(full_cifar10, split)
