@@ -81,7 +81,7 @@ def _intact(place: Path, official: type[CIFAR10]) -> tuple[Path | None, list[str
 
 
 def _problem(copy: Path, official: type[CIFAR10]) -> str:
-    """Return the problem of an archive, or of a folder's first damaged or missing file; "" if there is none."""
+    """Return the problem of an archive, or of a folder's first damaged or missing file; "" if none."""
     files = [*official.train_list, *official.test_list, (official.meta["filename"], official.meta["md5"])]
     paths = [(copy, official.tgz_md5)] if copy.is_file() else [(copy / name, md5) for name, md5 in files]
     for path, md5 in paths:
