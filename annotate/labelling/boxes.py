@@ -108,4 +108,4 @@ def iou(one: Bounds, other: Bounds) -> float:
 
 def near_duplicates(boxes: Sequence[Box], least: float) -> list[tuple[Box, Box]]:
     """Return the pairs of boxes whose intersection over union is at least `least`."""
-    return [pair for pair in combinations(boxes, 2) if iou(pair[0].bounds, pair[1].bounds) >= least]
+    return [(box, other) for box, other in combinations(boxes, 2) if iou(box.bounds, other.bounds) >= least]

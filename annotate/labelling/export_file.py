@@ -20,10 +20,8 @@ from data.common.errors import UserError
 
 Entry = dict[str, Any]
 
-KEPT = (
-    *("from_name", "to_name", "type", "origin", "original_width", "original_height"),
-    *("image_rotation", "value"),
-)
+SIZES = ("original_width", "original_height", "image_rotation")
+KEPT = ("from_name", "to_name", "type", "origin", "value", *SIZES)
 LINKS = ("id", "parentID", "from_id", "to_id")  # each holds a region's id
 
 

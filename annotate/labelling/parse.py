@@ -64,8 +64,9 @@ class _Parser:
         label = answers.pop(question.name, None) if question else None
         if question and not classified:
             self.problem("no class", "gave no class")
-        if label:
-            self._compare(label, boxes)
+        drawn = sorted({box.label for box in boxes})
+        if drawn and label in set(self.scheme.box_labels).difference(drawn):
+            self.problem("box against class", f"{label}, but the boxes are {', '.join(drawn)}")
         seconds = raw.get("lead_time")
         seconds = round(float(seconds), 1) if finite(seconds) else None
         return Annotation(self.image, self.annotator, seconds, label, answers, boxes)
@@ -105,7 +106,11 @@ class _Parser:
             if isinstance(control, Choices):
                 words = self._options(control, words, where)
             elif control.kind == "rating" and words:
-                words = self._stars(control, words, where)
+                rating = stars(words[0]) if len(words) == 1 else None
+                if rating is None:
+                    what = f"{where}{control.name}: {', '.join(words)}; expected a whole number"
+                    self.problem("malformed", what)
+                words = [rating] if rating else []
             if words:
                 answers[control.name] = JOINED.join(words)
         return answers
@@ -120,13 +125,6 @@ class _Parser:
             self.problem("two choices", f"{where}{control.name}: {', '.join(options)}")
             return []
         return options
-
-    def _stars(self, control: Note, words: Sequence[str], where: str) -> list[str]:
-        number = stars(words[0]) if len(words) == 1 else None
-        if number is None:
-            self.problem("malformed", f"{where}{control.name}: {', '.join(words)}; expected a whole number")
-            return []
-        return [number]
 
     def _boxes(self, rectangles: list[tuple[Boxes, dict[str, Any]]], given: Answers) -> tuple[Box, ...]:
         boxes = []
@@ -171,11 +169,6 @@ class _Parser:
             if label not in known:
                 self.problem("unknown class", f"{region}: {label!r} is not in the scheme")
         return known[0]
-
-    def _compare(self, label: str, boxes: Sequence[Box]) -> None:
-        box_labels = {box.label for box in boxes}
-        if box_labels and label not in box_labels and label in self.scheme.box_labels:
-            self.problem("box against class", f"{label}, but the boxes are {', '.join(sorted(box_labels))}")
 
 
 def type_of(control: Control) -> str:

@@ -14,7 +14,7 @@ from annotate.labelling.export_file import normalise, unlabelled
 from annotate.labelling.tasks import Task
 from annotate.labels import cifar10_classes
 from data.common.errors import UserError
-from tests.annotate.builders import annotation, choice, entry, image, rectangle, reply, write_room
+from tests.annotate.builders import annotation, choice, entry, image, reply, write_room
 from tests.tiny import ROOT
 
 Snapshot = Callable[[Path], dict[str, bytes]]
@@ -70,9 +70,9 @@ def test_every_record_of_a_real_export_is_a_label_or_a_problem(
         ("test-00250", "dog", "0.0", "32.0"),
         ("test-00777", "frog", "16.0", "12.8"),
     ]
-    found = metrics()
-    assert (found["images"], found["labelled"], found["skipped"], found["boxes"]) == (8, 4, 1, 5)
-    assert found["problems"] == Counter(kind for kinds in named.values() for kind in kinds)
+    numbers = metrics()
+    assert (numbers["images"], numbers["labelled"], numbers["skipped"], numbers["boxes"]) == (8, 4, 1, 5)
+    assert numbers["problems"] == Counter(kind for kinds in named.values() for kind in kinds)
     assert capsys.readouterr().out.splitlines() == [
         "4 of 8 images labelled, 1 skipped, 5 boxes",
         "problems: 1 conflict, 1 draft, 1 empty, 1 outside, 1 rotated, 1 skipped, 1 tie, 1 two choices, "
@@ -99,14 +99,6 @@ def test_with_nothing_labelled_the_numbers_say_so(room: Path, capsys: pytest.Cap
     tasks = [image(f"test-{number:05}") for number in range(3)]
     write_room(tasks, unlabelled(tasks))
     labels.main()
-    assert metrics() == {
-        "images": 3,
-        "labelled": 0,
-        "skipped": 0,
-        "annotators": 0,
-        "boxes": 0,
-        "problems": {"unlabelled": 3},
-    }
     assert rows("labels.csv") == rows("boxes.csv") == []
     assert [row["kind"] for row in rows("problems.csv")] == ["unlabelled"] * 3
     assert capsys.readouterr().out.startswith("0 of 3 images labelled, 0 skipped, 0 boxes\n")
@@ -131,19 +123,6 @@ def test_the_samples_index_has_every_committed_task() -> None:
     tasks = json.loads((ROOT / "annotate/project/tasks.json").read_text())
     assert {task["image_id"] for task in tasks} <= classes.keys()
     assert cifar10_classes(ROOT / "nowhere") == {}
-
-
-def test_a_class_that_was_taken_out_of_the_scheme_is_named(room: Path) -> None:
-    task = image("test-00003")
-    write_room([task], [entry("test-00003", annotation(choice("frog"), rectangle("frog", 0, 0, 50, 50)))])
-    scheme = Path("annotate/project/label_config.xml")
-    kept = [row for row in scheme.read_text().splitlines() if 'value="frog"' not in row]
-    scheme.write_text("\n".join(kept))
-    labels.main()
-    assert [(row["kind"], row["what"]) for row in rows("problems.csv")] == [
-        ("unknown class", "annotator-1: class: 'frog' is not in the scheme"),
-        ("unknown class", "annotator-1: r2: 'frog' is not in the scheme; left out"),
-    ]
 
 
 @pytest.mark.parametrize("name", ["tasks.json", "export.json", "label_config.xml"])

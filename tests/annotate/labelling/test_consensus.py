@@ -32,9 +32,9 @@ def by(number: int, label: str, *boxes: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_the_majority_decides(labels: list[str], agreed: str | None, problems: list[str]) -> None:
-    image, found = labelled(*(by(number, label) for number, label in enumerate(labels, 1)))
+    image, named = labelled(*(by(number, label) for number, label in enumerate(labels, 1)))
     assert image.agreed == agreed
-    assert [problem.kind for problem in found] == problems
+    assert [problem.kind for problem in named] == problems
     assert image.disputed == bool({"tie", "conflict"} & set(problems))
 
 

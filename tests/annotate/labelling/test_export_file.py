@@ -121,9 +121,9 @@ def test_ten_annotators_stand_in_the_order_of_their_numbers() -> None:
 def test_regions_keep_their_links_under_new_names() -> None:
     parent = rectangle("cat", 0, 0, 9, 9, region="xK2_")
     child = {**rectangle("dog", 1, 1, 2, 2, region="Pq-7"), "parentID": "xK2_"}
-    about = choice("sitting", name="pose", region="Pq-7")
+    pose = choice("sitting", name="pose", region="Pq-7")
     relation = {"type": "relation", "from_id": "Pq-7", "to_id": "xK2_", "direction": "right"}
-    [only] = normalise([task("a", by(1, child, parent, about, relation))])
+    [only] = normalise([task("a", by(1, child, parent, pose, relation))])
     result = only["annotations"][0]["result"]
     assert [part.get("id") for part in result] == ["r1", "r2", "r1", None]
     assert result[0]["parentID"] == "r2"

@@ -12,6 +12,7 @@ from tests.annotate.builders import DEFAULT, PEOPLE, annotation, choice, entry, 
 
 SIZE = (32, 32)
 PLAIN = rectangle("cat", 25, 25, 50, 50)
+LARGER = {**PLAIN, "original_width": 64, "original_height": 64}
 
 
 def labelled(labels: list[Any]) -> dict[str, Any]:
@@ -23,9 +24,11 @@ def kinds(problems: list[Problem]) -> list[str]:
 
 
 def test_a_class_and_a_box() -> None:
-    found, problems = read(entry("test-00042", annotation(choice("cat"), PLAIN, seconds=4.26)), DEFAULT, SIZE)
+    annotations, problems = read(
+        entry("test-00042", annotation(choice("cat"), PLAIN, seconds=4.26)), DEFAULT, SIZE
+    )
     assert problems == []
-    [labels] = found
+    [labels] = annotations
     assert (labels.image, labels.annotator, labels.seconds) == ("test-00042", "annotator-1", 4.3)
     assert labels.label == "cat"
     [box] = labels.boxes
@@ -49,13 +52,7 @@ def test_a_class_and_a_box() -> None:
         ([choice("cat"), rectangle("cat", "nan", 1, 9, 9)], "not a number", "x is 'nan'", "cat", 0),
         ([choice("cat"), rectangle("cat", 50, 20, 40, 30, 30)], "rotated", "by 30 degrees", "cat", 1),
         ([choice("cat"), {**PLAIN, "image_rotation": 90}], "turned", "by 90 degrees", "cat", 0),
-        (
-            [choice("cat"), {**PLAIN, "original_width": 64, "original_height": 64}],
-            "image changed",
-            "drawn on 64 x 64 pixels",
-            "cat",
-            1,
-        ),
+        ([choice("cat"), LARGER], "image changed", "drawn on 64 x 64 pixels", "cat", 1),
         ([choice("cat"), choice("red", name="colour")], "unknown attribute", "'colour' is", "cat", 0),
         ([choice("cat"), "nonsense"], "malformed", "'nonsense' is not a result", "cat", 0),
         ([choice("cat"), {"from_name": "box"}], "malformed", "is not a result", "cat", 0),
@@ -69,11 +66,11 @@ def test_a_class_and_a_box() -> None:
 def test_each_kind_of_problem_is_named_and_the_rest_is_kept(
     result: list[Any], kind: str, what: str, label: str | None, boxes: int
 ) -> None:
-    found, problems = read(entry("test-00042", annotation(*result)), DEFAULT, SIZE)
+    annotations, problems = read(entry("test-00042", annotation(*result)), DEFAULT, SIZE)
     assert kinds(problems) == [kind]
     assert what in problems[0].what
     assert problems[0].what.startswith("annotator-1: ")
-    assert (found[0].label, len(found[0].boxes)) == (label, boxes)
+    assert (annotations[0].label, len(annotations[0].boxes)) == (label, boxes)
 
 
 @pytest.mark.parametrize(
@@ -87,27 +84,27 @@ def test_each_kind_of_problem_is_named_and_the_rest_is_kept(
     ],
 )
 def test_skipped_and_empty_annotations(raw: dict[str, Any], kind: str) -> None:
-    found, problems = read(entry("test-00042", raw), DEFAULT, SIZE)
-    assert (found, kinds(problems)) == ([], [kind])
+    annotations, problems = read(entry("test-00042", raw), DEFAULT, SIZE)
+    assert (annotations, kinds(problems)) == ([], [kind])
 
 
 def test_drafts_are_named_and_not_counted() -> None:
-    found, problems = read(entry("test-00042", drafts=[{"result": [choice("cat")]}]), DEFAULT, SIZE)
-    assert found == []
+    annotations, problems = read(entry("test-00042", drafts=[{"result": [choice("cat")]}]), DEFAULT, SIZE)
+    assert annotations == []
     assert problems == [Problem("test-00042", "draft", "1 not submitted")]
 
 
 def test_without_the_image_the_class_is_kept_and_boxes_are_named() -> None:
-    found, problems = read(entry("test-00042", annotation(choice("cat"), PLAIN)), DEFAULT, None)
-    assert (found[0].label, found[0].boxes, kinds(problems)) == ("cat", (), ["no image"])
+    annotations, problems = read(entry("test-00042", annotation(choice("cat"), PLAIN)), DEFAULT, None)
+    assert (annotations[0].label, annotations[0].boxes, kinds(problems)) == ("cat", (), ["no image"])
 
 
 @pytest.mark.parametrize(
     ("seconds", "kept"), [(4, 4.0), (None, None), ("nan", None), (True, None), (1e400, None)]
 )
 def test_seconds(seconds: Any, kept: float | None) -> None:
-    found, _ = read(entry("test-00042", annotation(choice("cat"), seconds=seconds)), DEFAULT, SIZE)
-    assert found[0].seconds == kept
+    annotations, _ = read(entry("test-00042", annotation(choice("cat"), seconds=seconds)), DEFAULT, SIZE)
+    assert annotations[0].seconds == kept
 
 
 def test_a_missing_class_is_named_beside_a_wrong_box() -> None:
@@ -120,8 +117,8 @@ STARS = {**choice(name="label", region="r2"), "type": "rating", "value": {"ratin
 
 def person(*attributes: dict[str, Any]) -> tuple[dict[str, str], list[Problem]]:
     result = (rectangle("person", 0, 0, 50, 50), *attributes)
-    found, problems = read(entry("a", annotation(*result)), PEOPLE, SIZE)
-    return dict(found[0].boxes[0].attributes), problems
+    annotations, problems = read(entry("a", annotation(*result)), PEOPLE, SIZE)
+    return dict(annotations[0].boxes[0].attributes), problems
 
 
 def test_attributes_belong_to_their_box() -> None:
@@ -139,11 +136,7 @@ def test_attributes_belong_to_their_box() -> None:
 @pytest.mark.parametrize(
     ("attribute", "kind", "what"),
     [
-        (
-            choice("sitting", "standing", name="pose", region="r2"),
-            "two choices",
-            "r2: pose: sitting, standing",
-        ),
+        (choice("sitting", "standing", name="pose", region="r2"), "two choices", "pose: sitting, standing"),
         (choice("flying", name="pose", region="r2"), "unknown attribute", "r2: pose: 'flying'"),
         ({**STARS, "value": {"rating": "abc"}}, "malformed", "r2: label: abc; expected a whole number"),
         (choice("sitting", name="pose", region="r9"), "malformed", "answered for r9, which is not a box"),
@@ -157,8 +150,8 @@ def test_attributes_that_do_not_fit(attribute: dict[str, Any], kind: str, what: 
 
 
 def test_questions_about_the_image_beside_its_class() -> None:
-    found, problems = read(entry("a", annotation(choice("rain", "sun", name="weather"))), PEOPLE, SIZE)
-    assert (found[0].label, found[0].answers, problems) == (None, {"weather": "sun|rain"}, [])
+    annotations, problems = read(entry("a", annotation(choice("rain", "sun", name="weather"))), PEOPLE, SIZE)
+    assert (annotations[0].label, annotations[0].answers, problems) == (None, {"weather": "sun|rain"}, [])
 
 
 LEAVES = (
@@ -187,5 +180,5 @@ PARTS = st.fixed_dictionaries(
 
 @given(st.lists(PARTS | JSON, max_size=5), JSON)
 def test_nothing_that_a_server_may_send_raises(result: list[Any], seconds: Any) -> None:
-    found, problems = read(entry("a", annotation(*result, seconds=seconds)), DEFAULT, SIZE)
-    assert found or problems
+    annotations, problems = read(entry("a", annotation(*result, seconds=seconds)), DEFAULT, SIZE)
+    assert annotations or problems

@@ -10,9 +10,9 @@ pytestmark = pytest.mark.usefixtures("room")
 
 
 def test_a_row_for_each_annotator_and_box() -> None:
-    one = annotation(choice("cat"), rectangle("cat", 50, 20, 40, 30, 30), seconds=2.5)
-    other = annotation(choice("dog"), annotator="annotator-2", seconds=None)
-    image, _ = labelled(one, other, cifar10="cat")
+    first = annotation(choice("cat"), rectangle("cat", 50, 20, 40, 30, 30), seconds=2.5)
+    second = annotation(choice("dog"), annotator="annotator-2", seconds=None)
+    image, _ = labelled(first, second, cifar10="cat")
     assert labels_table([image], DEFAULT).to_csv(index=False).splitlines() == [
         "image,class,agreed,cifar10,annotator,seconds,boxes",
         "test-00042,cat,,cat,annotator-1,2.5,1",
@@ -27,8 +27,8 @@ def test_a_row_for_each_annotator_and_box() -> None:
 def test_attributes_are_columns_and_keep_out_of_the_way_of_ours() -> None:
     stars = {**choice(name="label", region="r2"), "type": "rating", "value": {"rating": 4}}
     pose = choice("sitting", name="pose", region="r2")
-    said = annotation(rectangle("person", 0, 0, 50, 50), pose, stars, choice("rain", name="weather"))
-    image, _ = labelled(said, scheme=PEOPLE)
+    weather = annotation(rectangle("person", 0, 0, 50, 50), pose, stars, choice("rain", name="weather"))
+    image, _ = labelled(weather, scheme=PEOPLE)
     boxes = boxes_table([image], PEOPLE)
     assert list(boxes.columns) == [*BOXES, "pose", "accessories", "label (answer)", "remark"]
     assert [boxes[name][0] for name in ("label", "pose", "label (answer)")] == ["person", "sitting", "4"]
