@@ -72,7 +72,7 @@ def test_the_suggestion_is_where_the_accuracy_is_best_before_it_falls(
     ("options", "error"),
     [
         (["--size", "10"], "error: --size is 10; expected a multiple of 4"),
-        (["--max-lr", "1e300"], "not in the range"),
+        (["--max-lr", "1e300"], "Invalid value for '--max-lr'"),
         (["--recipe", "fats"], "error: --recipe fats: not one of the recipes"),
     ],
 )
