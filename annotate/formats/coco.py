@@ -20,7 +20,6 @@ from annotate.formats.imported import (
     ImportedImage,
     attributes,
     imported_file,
-    words,
 )
 from annotate.labelling.boxes import Size
 from annotate.labelling.consensus import LabelledImage
@@ -97,7 +96,7 @@ def read(content: dict[str, Any]) -> ImportedFile:
             boxes[image_id].append(_box(annotation, labels))
     records = {(record.get("id"), str(record.get("file_name"))): record for record in content["images"]}
     images = (
-        ImportedImage(name, tuple(boxes[image_id]), _answers(record), _size(record))
+        ImportedImage(name, tuple(boxes[image_id]), attributes({CLASS: record.get(CLASS)}), _size(record))
         for (image_id, name), record in records.items()
     )
     return imported_file("COCO", images, problems)
@@ -110,8 +109,7 @@ def _by_id(content: dict[str, Any], part: str, key: str, reference: str) -> dict
     for record in content[part]:
         number, name = record.get("id"), str(record.get(key))
         if names.setdefault(number, name) != name and number in used:
-            what = f"{part} {names[number]} and {name} have the same id, {number}"
-            raise FormatError(what, f"give each its own id, also in {reference} of the annotations.")
+            raise FormatError(f"{part} {names[number]} and {name} have the same id, {number}")
     return names
 
 
@@ -133,10 +131,6 @@ def _box(annotation: dict[str, Any], labels: dict[Any, str]) -> ImportedBox:
         for name, texts in attributes(annotation.get("attributes")).items()
     }
     return ImportedBox(labels[annotation["category_id"]], tuple(annotation["bbox"]), answers)
-
-
-def _answers(record: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {CLASS: words(record[CLASS])} if record.get(CLASS) else {}
 
 
 def _size(record: dict[str, Any]) -> Size | None:

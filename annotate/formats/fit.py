@@ -168,17 +168,15 @@ def _number(name: str, value: Any) -> float:
 
 
 def _spelling(word: str, names: Iterable[str]) -> str:
-    """Return which of the scheme's names a word means. Raises `LookupError` if none or several."""
-    candidates = _candidates(word, names)
+    """Return which of some names a word means: itself, or what differs in case and signs within alone.
+
+    Raises `LookupError` if none or several.
+    """
+    names = list(names)
+    candidates = [word] if word in names else [name for name in names if _plain(name) == _plain(word)]
     if len(candidates) != 1:
         raise LookupError(f"may mean {' or '.join(candidates)}" if candidates else "is not in the scheme")
     return candidates[0]
-
-
-def _candidates(word: str, names: Iterable[str]) -> list[str]:
-    """Return the names that a word may mean: itself, or those that differ in case and signs within alone."""
-    names = list(names)
-    return [word] if word in names else [name for name in names if _plain(name) == _plain(word)]
 
 
 def _plain(name: str) -> str:

@@ -72,12 +72,7 @@ class ImportedFile:
 
 
 class FormatError(Exception):
-    """A file, or a part of it, is not built as its format says; `hint` may be empty."""
-
-    def __init__(self, what: str, hint: str = "") -> None:
-        """Take what is wrong, and what to do."""
-        super().__init__(what)
-        self.hint = hint
+    """A file, or a part of it, is not built as its format says."""
 
 
 def words(value: Any) -> tuple[str, ...]:

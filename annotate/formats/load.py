@@ -51,7 +51,7 @@ def load(
         with readable(path, "give --from the file with the labels."):
             file = _read(path, use_predictions)
     except FormatError as error:
-        raise UserError(f"{path}: {error}", error.hint or f"expected {FORMATS}.") from None
+        raise UserError(f"{path}: {error}", f"expected {FORMATS}.") from None
     annotations: list[Annotation] = []
     problems = [*file.problems]
     sizes: dict[str, Size] = {}

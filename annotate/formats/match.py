@@ -79,12 +79,8 @@ class Finder:
                 tasks[name] = f"{other} in the same file may be the image as well"
         return tasks
 
-    def find(self, name: str) -> Task | str:
-        """Return the task of an image, or why there is none; the longest end of the name decides."""
-        return self._match(name)[0]
-
     def _match(self, name: str) -> tuple[Task | str, str]:
-        """Return what `find` does, and the end of the name that decided."""
+        """Return the task of a name, or why there is none, and the end of the name that decided."""
         path = _path(name)
         for spelling in (path, unquote(path)):
             without_prefix = UPLOADED.sub("", spelling).rpartition("/")[

@@ -13,6 +13,10 @@ from data.common.errors import UserError
 from tests.annotate.builders import own_image
 
 
+def found(finder: Finder, name: str) -> Task | str:
+    return finder.find_all([name])[name]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -29,23 +33,23 @@ from tests.annotate.builders import own_image
 def test_an_image_is_found_however_a_tool_spells_it(name: str) -> None:
     task = Task("test-00042", "annotate/out/images/test-00042.png", "0")
     finder = Finder([task, Task("test-00043", "annotate/out/images/test-00043.png", "1")])
-    assert finder.find(name) == task
-    assert finder.find(name.replace("42", "44")) == "no image of that name"
+    assert found(finder, name) == task
+    assert found(finder, name.replace("42", "44")) == "no image of that name"
 
 
 def test_names_that_several_images_have(room: Path) -> None:
     tasks = [own_image("one/a.png"), own_image("two/a.png"), own_image("ünï 'c\" (3).png")]
     finder = Finder(tasks, Path("own"))
-    assert finder.find("a.png") == "2 images are called a.png"
-    assert finder.find("set/two/a.png") == tasks[1]
-    assert finder.find("u\u0308nï 'c\" (3).png") == tasks[2]
-    assert Finder(tasks[1:], Path("own")).find("one/a.png") == "the image is not in tasks.json"
+    assert found(finder, "a.png") == "2 images are called a.png"
+    assert found(finder, "set/two/a.png") == tasks[1]
+    assert found(finder, "u\u0308nï 'c\" (3).png") == tasks[2]
+    assert found(Finder(tasks[1:], Path("own")), "one/a.png") == "the image is not in tasks.json"
     with pytest.raises(UserError, match="nowhere: no such folder"):
         Finder(tasks, Path("nowhere"))
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
+    ("names", "expected"),
     [
         (["cam1/a.png", "cam2/a.png"], ["cam1/a.png"]),  # the folder is called cam1
         (["/data/set/cam1/a.png", "/data/set/cam2/a.png"], ["/data/set/cam1/a.png"]),
@@ -66,14 +70,14 @@ def test_names_that_several_images_have(room: Path) -> None:
     ],
 )
 def test_names_in_a_file_that_cannot_all_mean_one_image(
-    room: Path, names: list[str], found: list[str]
+    room: Path, names: list[str], expected: list[str]
 ) -> None:
     task = own_image("cam1/a.png")
     shutil.copy("own/cam1/a.png", "own/cam1/copy.png")
     Path("own/linked").symlink_to("cam1")
     tasks = Finder([task], Path("own/linked")).find_all(names)
-    assert [name for name in names if tasks[name] == task] == found
-    for name in set(names) - set(found):
+    assert [name for name in names if tasks[name] == task] == expected
+    for name in set(names) - set(expected):
         assert tasks[name] in {f"{other} in the same file may be the image as well" for other in names}
 
 
@@ -82,5 +86,5 @@ def test_files_in_the_folder_that_cannot_be_read_are_named(
 ) -> None:
     task = own_image("a.png")
     Path("own/gone.png").symlink_to("nowhere.png")
-    assert Finder([task], Path("own")).find("a.png") == task
+    assert found(Finder([task], Path("own")), "a.png") == task
     assert "own/gone.png" in capsys.readouterr().out

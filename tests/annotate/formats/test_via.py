@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotate.formats import via
-from annotate.formats.imported import FormatError, ImportedImage
+from annotate.formats.imported import FormatError, ImportedImage, words
 from annotate.formats.label_studio import to_result
 from annotate.formats.load import load
 from annotate.labelling.export_file import normalise
@@ -77,7 +77,12 @@ def test_the_same_as_json_of_both_releases_and_as_a_saved_project(own: dict[str,
     expected = load(Path("via.csv"), list(own.values()), SCHEME, Path("own"))
     new: dict[str, Any] = {}
     for row in csv.DictReader(io.StringIO(text)):
-        empty = {"filename": row["filename"], "size": -1, "regions": [], "file_attributes": {}}
+        empty: dict[str, Any] = {
+            "filename": row["filename"],
+            "size": -1,
+            "regions": [],
+            "file_attributes": {},
+        }
         record = new.setdefault(row["filename"] + "-1", empty)
         if row["region_count"] != "0":
             shape, attributes = (json.loads(row[name]) for name in COLUMNS[-2:])
@@ -111,6 +116,22 @@ def test_images_of_the_same_name_are_left_out(own: dict[str, Task]) -> None:
     # A second image without labels does not count.
     Path("two.csv").write_text("\n".join([head, *rows, row.split(",")[0] + ',7,"{}",0,0,"{}","{}"']))
     assert load(Path("two.csv"), tasks, SCHEME, Path("own")).annotations == single.annotations
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a b ", ("a b",)),
+        ("", ()),
+        (None, ()),
+        (3, ("3",)),
+        ({"a": True, "b": False, "c": "true"}, ("a", "c")),
+        (["a", {"b": True}], ("a", "b")),
+        (True, ("yes",)),
+    ],
+)
+def test_words_in_an_attribute(value: Any, expected: tuple[str, ...]) -> None:
+    assert words(value) == expected
 
 
 def test_a_missing_column_is_named() -> None:

@@ -11,29 +11,9 @@ from hypothesis import given
 from annotate.formats import yolo
 from annotate.formats.imported import FormatError, ImportedImage
 from annotate.labelling.consensus import LabelledImage
-from annotate.labelling.records import Bounds
 from data.datasets.dataset import CLASSES
 from tests.annotate.builders import with_boxes
 from tests.annotate.formats.labelled import ROTATED, UPRIGHT, boxes, fitted, labelled_images, near
-
-
-@given(images=labelled_images())
-def test_the_numbers_that_are_written(
-    images: list[LabelledImage], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("yolo") / "yolo"
-    yolo.write(folder, images, CLASSES)
-    assert (folder / "classes.txt").read_text().splitlines() == list(CLASSES)
-    for labelled in images:
-        assert labelled.size is not None
-        bounds = []
-        for line in (folder / "labels" / f"{labelled.task.image_id}.txt").read_text().splitlines():
-            number, x, y, width, height = (float(word) for word in line.split())
-            assert all(0 <= share <= 1 for share in (x, y, width, height))
-            left, top = (labelled.size[0] * (x - width / 2), labelled.size[1] * (y - height / 2))
-            edges = Bounds(left, top, left + labelled.size[0] * width, top + labelled.size[1] * height)
-            bounds.append((CLASSES[int(number)], edges))
-        assert near(bounds, boxes(labelled), 0.01)
 
 
 @given(images=labelled_images())
