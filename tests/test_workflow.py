@@ -85,7 +85,7 @@ def test_the_steps_of_a_pull_request_write_its_summary(merged: Path) -> None:
         with_environment(merged)  # the checkout of a commit renews pyproject.toml
     summary = path.read_text()
     assert summary.startswith("## Metrics against base\n\n| Path")
-    assert "| train/test.json    | accuracy" in summary
+    assert re.search(r"\| train/test.json +\| accuracy", summary)
     assert "workspace: seed 2 (was 1)" in summary
     assert re.search(r"workspace: .* \(p [=<] [\d.]+\)", summary)
     assert summary.count("```") == 2

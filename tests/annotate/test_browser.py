@@ -39,8 +39,10 @@ def served(clone: Path, studio_environment: Path) -> Iterator[Folder]:
 
 @pytest.fixture
 def page(browser: Browser) -> Page:
-    """Return an empty page."""
-    return browser.new_context(viewport={"width": 1400, "height": 1300}).new_page()
+    """Return an empty page, patient enough for a busy machine."""
+    page = browser.new_context(viewport={"width": 1400, "height": 1300}).new_page()
+    page.set_default_timeout(120_000)
+    return page
 
 
 @pytest.mark.slow
@@ -99,7 +101,7 @@ def first_task(served: Folder) -> dict[str, Any]:
 def submit(page: Page, served: Folder, task: dict[str, Any]) -> None:
     """Look at the image, pick a class by its key, draw a box, and submit."""
     page.goto(f"{served.account.url}/projects/{task['project']}/data?task={task['id']}")
-    page.get_by_test_id("bottombar-submit-button").wait_for(timeout=120_000)
+    page.get_by_test_id("bottombar-submit-button").wait_for()
     page.wait_for_function(
         "() => { const image = document.querySelector('.lsf-image img');"
         " return image && image.complete && image.naturalWidth === 32"
@@ -133,7 +135,7 @@ def look_again(page: Page, served: Folder, task: dict[str, Any]) -> None:
     expect(page.get_by_text("Tasks: 1 / 100")).to_be_visible(timeout=60_000)
     page.goto(f"{url}&task={task['id']}")
     update = page.get_by_test_id("bottombar-update-button")
-    update.wait_for(timeout=60_000)
+    update.wait_for()
     chosen = page.locator(".lsf-choice input:checked")
     expect(chosen).to_have_count(1)
     expect(chosen).to_have_attribute("name", "cat")
