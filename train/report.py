@@ -71,7 +71,6 @@ def closing(report: Report) -> str:
         f" (loss {metrics['loss']:.4f})"
         f"\nlabelled  {info.labelled} of {info.images} images"
         "\nnext      open train/out/report/index.html"
-        "\n          git commit -am baseline, since results differ from machine to machine"
         "\n          change params.yaml, then make repro and dvc metrics diff"
     )
 
