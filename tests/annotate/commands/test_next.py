@@ -239,7 +239,7 @@ def test_what_is_chosen_is_pushed_by_the_same_command(served: Clone) -> None:
 
 def test_a_server_that_is_down_ends_it_before_anything_is_recorded(served: Clone) -> None:
     served.by("http://127.0.0.1:9")
-    with pytest.raises(UserError, match="cannot work with Label Studio"):
+    with pytest.raises(UserError, match="cannot reach Label Studio"):
         following.next_images(count=3)
     assert not CHOSEN.exists()
 
@@ -281,7 +281,7 @@ def test_doubted_labels_come_before_the_annotators_again_in_one_tab(
     assert "next: the same command without --no-push" in said
     assert "http" not in said
     served.by("http://127.0.0.1:9")
-    with pytest.raises(UserError, match="cannot work with Label Studio"):
+    with pytest.raises(UserError, match="cannot reach Label Studio"):
         following.next_images(by=following.By.disagreement)
     assert f"{third}  labelled cat" in capsys.readouterr().out
     served.by("")
