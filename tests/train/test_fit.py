@@ -79,6 +79,7 @@ def test_twice_gives_the_same_bytes(
 
 
 def test_where_no_checkpoint_can_be_the_place_is_named(stage: Stage, workspace: Path) -> None:
+    checkpoint.FOLDER.parent.mkdir(parents=True)
     checkpoint.FOLDER.write_text("a file, not a folder")
     done = stage("train.fit")
     assert done.returncode == 1

@@ -74,21 +74,21 @@ def test_another_value_is_another_run(stage: Stage, workspace: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "hint"),
+    ("options", "parts"),
     [
-        (["--set", "max_lrr=1"], "--set max_lrr=1: max_lrr is not a parameter", "did you mean max_lr?"),
-        (["--set", "seed=7"], "--set seed=7: the seeds are those of --seeds", "leave it out."),
-        (["--recipe", "fats"], "--recipe fats: not one of the recipes", "did you mean fast?"),
-        (["--recipe", "fast"], "--recipe fast takes the images of cifar10", 'then "dvc repro prepare"'),
+        (["--set", "max_lrr=1"], ["max_lrr", "is not a parameter", "did you mean max_lr?"]),
+        (["--set", "seed=7"], ["--set seed=7: the seeds are those of --seeds", "leave it out."]),
+        (["--recipe", "fats"], ["--recipe fats", "did you mean fast?"]),
+        (["--recipe", "fast"], ["--recipe fast", "cifar10", "dvc repro prepare"]),
     ],
 )
 def test_what_cannot_be_run_is_named(
-    stage: Stage, workspace: Path, options: list[str], error: str, hint: str
+    stage: Stage, workspace: Path, options: list[str], parts: list[str]
 ) -> None:
     done = stage("train.trials", *options)
     assert done.returncode == 1
-    assert f"error: {error}" in done.stderr
-    assert hint in done.stderr
+    for part in parts:
+        assert part in done.stderr
     assert not trials.FOLDER.exists()
 
 
@@ -105,12 +105,12 @@ def test_images_of_another_recipe_are_refused(stage: Stage, workspace: Path, com
     Path("params.yaml").write_text(values.replace("recipe: quick", "recipe: fast", 1))
     done = stage(command)
     assert done.returncode == 1
-    assert "error: data/out/dataset: holds images of sample; the recipe takes those of cifar10" in done.stderr
-    assert 'hint: bring them there with "dvc repro prepare".' in done.stderr
+    for part in ("error: data/out/dataset", "sample", "cifar10", "dvc repro prepare"):
+        assert part in done.stderr
 
 
 def test_a_damaged_table_is_named(stage: Stage, workspace: Path) -> None:
-    trials.FOLDER.mkdir()
+    trials.FOLDER.mkdir(parents=True)
     trials.TABLE.write_text("nothing of the kind\n")
     done = stage("train.trials")
     assert done.returncode == 1
