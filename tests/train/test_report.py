@@ -30,6 +30,7 @@ def labelled_metrics() -> dict[str, float]:
     return metrics
 
 
+@pytest.mark.slow
 def test_it_writes_tables_images_and_the_last_lines_of_a_run(stage: Stage, tested: Path) -> None:
     done = stage("train.report")
     assert done.returncode == 0, done.stderr
@@ -73,6 +74,7 @@ def test_classes_that_the_model_does_not_have_are_counted(tested: Path) -> None:
     assert (metrics["images"], metrics["other_classes"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(tested: Path) -> None:
     written = []
     for _ in range(2):

@@ -231,9 +231,7 @@ def test_a_name_of_several_experiments_is_refused(compare: Command, repo: Path) 
         (["nope"], "'nope' is no git revision and no experiment", "dvc exp list"),
         (["bettr"], "'bettr' is no git revision", "did you mean better?"),
         (["shalow"], "'shalow' is no git revision", "did you mean shallow?"),
-        (["bettr~1"], "'bettr~1' is no git revision", "did you mean better?"),
         (["HEAD~500"], "'HEAD~500' is no git revision", "git fetch --unshallow"),
-        (["base:train"], "'base:train' is no git revision", ""),
         ([""], "'' is no git revision", ""),
         (["base", "empty"], "empty has no complete run", "git log -- dvc.lock"),
         (["half"], "half has no complete run", ""),
@@ -269,15 +267,11 @@ def test_outputs_that_are_not_in_the_cache_are_named_with_commands_that_make_the
     [
         (TEST, "{", "<<<<<<< HEAD", "not the files of a run"),
         (TEST, '"loss"', '"lost"', "not the files of a run (KeyError: 'loss')"),
-        (TEST, "200", '"many"', "not the files of a run"),
         (METRICS, '{"epochs": 2, "equivalent_epochs": 1.25}', "[]", "not the files of a run"),
         (PREDICTIONS, "image", "name", "not the files of a run"),
         (CURVES, "0.3", "x", "not the files of a run"),
-        (CURVES, "epoch", "round", "not the files of a run"),
-        ("dvc.lock", "stages:", "<<<<<<< HEAD\nstages:", "not the files of a run"),
         ("dvc.lock", "  evaluate:", "  evaluated:", "not the files of a run"),
         (TEST, "0.6", "0.7", f"{TEST} and {PREDICTIONS} are of different runs: accuracy 0.7 of 200 images"),
-        (TEST, "200", "400", f"{TEST} and {PREDICTIONS} are of different runs"),
     ],
 )
 def test_damaged_files_of_the_workspace_are_named(

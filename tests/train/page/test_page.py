@@ -73,6 +73,7 @@ def test_without_a_mistake_the_page_has_none(monkeypatch: pytest.MonkeyPatch) ->
     assert "nan" not in re.sub(r"data:image/webp;base64,[\w+/=]+", "", text)
 
 
+@pytest.mark.slow
 def test_without_labels_the_page_has_the_commands(
     few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
