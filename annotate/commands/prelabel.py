@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from annotate.formats.label_studio import part
-from annotate.label_studio.predictions import Suggestion
+from annotate.formats.label_studio_json import part
+from annotate.label_studio.suggestions import Suggestion
 from annotate.labelling.scheme import Scheme
 from annotate.labelling.tasks import SCHEME, Task
 from data.common.errors import UserError, nearest, some

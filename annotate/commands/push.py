@@ -23,9 +23,9 @@ from annotate.label_studio import import_labels
 from annotate.label_studio.client import Client
 from annotate.label_studio.config import required
 from annotate.label_studio.import_labels import ImportedLabels
-from annotate.label_studio.predictions import Suggestion, put
 from annotate.label_studio.project import Project, ServerTask, ServerTasks, find, instructions, make
 from annotate.label_studio.scheme_change import check_change
+from annotate.label_studio.suggestions import Suggestion, put
 from annotate.label_studio.transfer import SameDisk, Upload, choose, is_served
 from annotate.labelling.scheme import Scheme, read_scheme
 from annotate.labelling.tasks import SCHEME, Task, read_tasks

@@ -21,8 +21,8 @@ from annotate.formats.imported import (
     attributes,
     imported_file,
 )
-from annotate.labelling.boxes import Size
 from annotate.labelling.consensus import LabelledImage
+from annotate.labelling.geometry import Size
 from annotate.labelling.records import Box, Problem
 from annotate.labelling.scheme import JOINED
 from data.common.files import write_json

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from annotate.formats.imported import CLASS, Answers, ImportedBox, ImportedImage
-from annotate.labelling.boxes import Drawn, Size, UnfitError, cut_off, finite, place
+from annotate.labelling.geometry import Drawn, Size, UnfitError, cut_off, finite, place
 from annotate.labelling.records import Annotation, Box, Problem
 from annotate.labelling.scheme import JOINED, Boxes, Choices, Note, Scheme, stars
 from annotate.labelling.tasks import Task

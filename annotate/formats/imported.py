@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from annotate.labelling.boxes import Size
+from annotate.labelling.geometry import Size
 from annotate.labelling.records import Problem
 
 CLASS = "class"  # of the whole image, whatever the scheme calls that question; in COCO an addition of ours

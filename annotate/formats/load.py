@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotate.formats import coco, label_studio, via, yolo
+from annotate.formats import coco, label_studio_json, via, yolo
 from annotate.formats.fit import fit
 from annotate.formats.imported import FormatError, ImportedEntry, ImportedFile, ImportedImage
 from annotate.formats.match import Finder
 from annotate.labelling import parse
-from annotate.labelling.boxes import Size
 from annotate.labelling.consensus import check_image
+from annotate.labelling.geometry import Size
 from annotate.labelling.records import Annotation, Problem
 from annotate.labelling.scheme import Scheme
 from annotate.labelling.tasks import Task
@@ -26,7 +26,7 @@ SOMEBODY = "somebody"  # the annotator of a file that names none
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ImportedAnnotations:
     """The labels of a file as annotations of our images of these sizes, and what was left out or changed."""
 
     file: ImportedFile
@@ -41,7 +41,7 @@ def load(
     scheme: Scheme,
     images: Path | None = None,
     use_predictions: bool = False,
-) -> Loaded:
+) -> ImportedAnnotations:
     """Read a file or folder of labels; its images are found by their names, among ours or in `images`.
 
     With `use_predictions` the first prediction stands for the annotation of an image that has none. Raises
@@ -68,7 +68,7 @@ def load(
             annotations += labels
             problems += label_problems
             sizes[task.image_id] = size
-    return Loaded(file, tuple(annotations), tuple(sorted(problems)), sizes)
+    return ImportedAnnotations(file, tuple(annotations), tuple(sorted(problems)), sizes)
 
 
 def _read(path: Path, use_predictions: bool) -> ImportedFile:
@@ -91,8 +91,8 @@ def _read(path: Path, use_predictions: bool) -> ImportedFile:
         return coco.read(content)
     if via.is_json(content):
         return via.read_json(content)
-    if label_studio.is_label_studio(content):
-        return label_studio.read(content, use_predictions)
+    if label_studio_json.is_label_studio(content):
+        return label_studio_json.read(content, use_predictions)
     raise FormatError("JSON of an unknown format")
 
 

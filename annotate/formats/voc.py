@@ -11,8 +11,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
-from annotate.labelling.boxes import Size
 from annotate.labelling.consensus import LabelledImage
+from annotate.labelling.geometry import Size
 from annotate.labelling.records import Box
 
 DEPTH = 3  # red, green, blue: annotate.sample writes every image so

@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from annotate.formats.imported import FormatError, ImportedBox, ImportedFile, ImportedImage, imported_file
-from annotate.labelling.boxes import Size
 from annotate.labelling.consensus import LabelledImage
+from annotate.labelling.geometry import Size
 from annotate.labelling.records import Box, Problem
 from data.common.files import readable
 

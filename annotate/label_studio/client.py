@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from annotate.label_studio.config import Server
-from annotate.label_studio.errors import (
+from annotate.label_studio.messages import (
     ServerError,
     cause,
     not_label_studio,

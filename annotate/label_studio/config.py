@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from annotate.label_studio.errors import shown
+from annotate.label_studio.messages import shown
 from data.common.errors import UserError
 from data.common.files import readable
 

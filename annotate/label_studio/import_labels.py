@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotate.formats.label_studio import to_result
-from annotate.formats.load import Loaded, load
-from annotate.label_studio.predictions import FROM_FILE, Suggestion
+from annotate.formats.label_studio_json import to_result
+from annotate.formats.load import ImportedAnnotations, load
 from annotate.label_studio.project import Project, ServerTask
+from annotate.label_studio.suggestions import FROM_FILE, Suggestion
 from annotate.labelling import parse
-from annotate.labelling.boxes import Size
 from annotate.labelling.export_file import normalise
+from annotate.labelling.geometry import Size
 from annotate.labelling.records import Annotation
 from annotate.labelling.scheme import Scheme
 from annotate.labelling.tasks import Task
@@ -79,7 +79,7 @@ def read(
     return ImportedLabels(version, dict(annotations), scheme, loaded.sizes, only_gaps)
 
 
-def _report(path: Path, loaded: Loaded, scheme: Scheme, as_predictions: bool) -> None:
+def _report(path: Path, loaded: ImportedAnnotations, scheme: Scheme, as_predictions: bool) -> None:
     """Print what can be used of a file, and what cannot."""
     file, annotations = loaded.file, loaded.annotations
     for problem in loaded.problems:

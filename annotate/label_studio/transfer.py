@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from annotate.label_studio.client import PASSING, Client
-from annotate.label_studio.errors import ServerError
+from annotate.label_studio.messages import ServerError
 from annotate.label_studio.project import Project
 from annotate.labelling.tasks import IMAGES, Task
 from data.common.errors import UserError

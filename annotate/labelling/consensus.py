@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from annotate.labelling.boxes import Size, near_duplicates
+from annotate.labelling.geometry import Size, near_duplicates
 from annotate.labelling.parse import read
 from annotate.labelling.records import Annotation, Problem
 from annotate.labelling.scheme import Scheme

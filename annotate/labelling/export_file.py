@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from annotate.labelling.boxes import finite
+from annotate.labelling.geometry import finite
 from annotate.labelling.tasks import EXPORT, ONE_SIDE, Task, read_json
 from data.common.errors import UserError
 

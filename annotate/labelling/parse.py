@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from annotate.labelling.boxes import Size, UnfitError, cut_off, finite, measure, place
+from annotate.labelling.geometry import Size, UnfitError, cut_off, finite, measure, place
 from annotate.labelling.records import Annotation, Box, Problem
 from annotate.labelling.scheme import JOINED, Boxes, Choices, Control, Note, Scheme, stars
 

@@ -26,7 +26,7 @@ def clock(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-class Task:
+class ProgressTask:
     """Long work that shows how much is done: `advance(n)`, with a note on the latest state."""
 
     def __init__(
@@ -63,18 +63,20 @@ class Task:
 
 
 @contextmanager
-def progress(what: str, total: float, unit: str, done: float = 0, stderr: bool = False) -> Iterator[Task]:
+def progress(
+    what: str, total: float, unit: str, done: float = 0, stderr: bool = False
+) -> Iterator[ProgressTask]:
     """Show the progress of a block; lines printed meanwhile appear above the bar."""
     console = Console(stderr=stderr)
     if not console.is_terminal:
-        yield Task(what, total, unit, done, None, stderr)
+        yield ProgressTask(what, total, unit, done, None, stderr)
         return
     text = TextColumn("{task.percentage:.0f} %  {task.fields[note]}")
     # Data on standard output that goes into a file must not be taken to the bar's stream.
     above = not stderr or sys.stdout.isatty()
     columns = TextColumn("{task.description}"), BarColumn(bar_width=20), text
     with Progress(*columns, console=console, transient=True, redirect_stdout=above) as bar:
-        yield Task(what, total, unit, done, bar, stderr)
+        yield ProgressTask(what, total, unit, done, bar, stderr)
 
 
 def track(items: Iterable[T], what: str, total: int, unit: str) -> Iterator[T]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from annotate.labelling.boxes import Drawn, place
 from annotate.labelling.consensus import LabelledImage, labelled_images
+from annotate.labelling.geometry import Drawn, place
 from annotate.labelling.records import Annotation, Problem
 from annotate.labelling.scheme import Scheme, read_scheme
 from annotate.labelling.tasks import Task, write_tasks

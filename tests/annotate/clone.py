@@ -21,7 +21,7 @@ from PIL import Image
 
 from annotate.commands import push
 from annotate.label_studio import client
-from annotate.labelling.boxes import Size
+from annotate.labelling.geometry import Size
 from annotate.labelling.tasks import Task, write_tasks
 from annotate.server.account import Account
 from data.common.errors import UserError

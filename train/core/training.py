@@ -21,7 +21,7 @@ from torch import Tensor
 from data.common.cli import RESUMES, current_handlers, handled
 from data.common.errors import UserError
 from data.common.files import write_csv
-from data.common.progress import Task, progress
+from data.common.progress import ProgressTask, progress
 from train.core import checkpoint
 from train.core.checkpoint import Fingerprint, ResumeState
 from train.core.inference import logits, score
@@ -87,7 +87,7 @@ class Training:
             (received,) = trainer.world.largest([stop.received])
             stop.obey(received)
 
-    def _epoch(self, task: Task, stop: Stop) -> None:
+    def _epoch(self, task: ProgressTask, stop: Stop) -> None:
         """Train to the end of the epoch, with a look at the loss, and a checkpoint, now and then."""
         trainer = self.trainer
         epoch, looked, shown = trainer.epoch, time.monotonic(), trainer.step

@@ -10,9 +10,9 @@ import pytest
 
 from annotate.commands import prelabel
 from annotate.commands.push import As
-from annotate.formats.label_studio import part
-from annotate.label_studio import predictions
-from annotate.label_studio.predictions import Suggestion
+from annotate.formats.label_studio_json import part
+from annotate.label_studio import suggestions
+from annotate.label_studio.suggestions import Suggestion
 from annotate.labelling.export_file import normalise
 from annotate.labelling.tasks import TASKS, write_tasks
 from tests.annotate.builders import DEFAULT, FIXTURES
@@ -39,7 +39,7 @@ def predict(project: Clone, version: str, **labels: tuple[str, float]) -> None:
 
 
 def test_predictions_are_shown_kept_and_replaced(project: Clone) -> None:
-    project.patch.setattr(predictions, "BATCH", 1)  # a request for each
+    project.patch.setattr(suggestions, "BATCH", 1)  # a request for each
     project.images("test-00001", "test-00002")
     predict(project, "m1", test_00001=("cat", 0.75), test_00002=("ship", 1.0))
     assert "predictions of m1: 2 added, 0 there already" in project.push(prelabel_=True)

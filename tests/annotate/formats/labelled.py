@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from annotate.formats.fit import fit
 from annotate.formats.imported import ImportedImage
-from annotate.labelling.boxes import Drawn, Size, UnfitError, place
 from annotate.labelling.consensus import LabelledImage
+from annotate.labelling.geometry import Drawn, Size, UnfitError, place
 from annotate.labelling.records import Annotation, Bounds, Problem
 from annotate.labelling.scheme import Scheme
 from annotate.labelling.tasks import Task

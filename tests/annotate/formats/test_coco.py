@@ -14,8 +14,8 @@ from hypothesis import given
 from annotate.formats import coco
 from annotate.formats.imported import FormatError, ImportedImage
 from annotate.formats.load import load
-from annotate.labelling.boxes import Size
 from annotate.labelling.consensus import LabelledImage
+from annotate.labelling.geometry import Size
 from annotate.labelling.records import Bounds, Box
 from data.datasets.dataset import CLASSES
 from tests.annotate.builders import DEFAULT, PEOPLE, image, with_boxes

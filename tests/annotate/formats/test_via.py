@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from annotate.formats import via
 from annotate.formats.imported import FormatError, ImportedImage, words
-from annotate.formats.label_studio import to_result
+from annotate.formats.label_studio_json import to_result
 from annotate.formats.load import load
 from annotate.labelling.export_file import normalise
 from annotate.labelling.parse import read as parse

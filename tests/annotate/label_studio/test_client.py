@@ -9,7 +9,7 @@ import pytest
 from annotate.label_studio import client as session
 from annotate.label_studio.client import Client
 from annotate.label_studio.config import Server
-from annotate.label_studio.errors import ServerError
+from annotate.label_studio.messages import ServerError
 from annotate.label_studio.transfer import is_served
 from annotate.labelling.tasks import Task
 from data.common.errors import UserError

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from annotate.formats.imported import ImportedEntry, ImportedFile
-from annotate.labelling.boxes import Size
 from annotate.labelling.export_file import normalise
+from annotate.labelling.geometry import Size
 from annotate.labelling.parse import type_of
 from annotate.labelling.records import Annotation, Box
 from annotate.labelling.scheme import JOINED, Boxes, Choices, Note, Scheme

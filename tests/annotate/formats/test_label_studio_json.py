@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from annotate.formats.load import Loaded, load
+from annotate.formats.load import ImportedAnnotations, load
 from annotate.labelling.export_file import normalise
 from annotate.labelling.parse import read as parse
 from tests.annotate.builders import DEFAULT, REPLY, choice, image, reply
 
 
-def load_tasks(*tasks: dict[str, Any], use_predictions: bool = False) -> Loaded:
+def load_tasks(*tasks: dict[str, Any], use_predictions: bool = False) -> ImportedAnnotations:
     """Load tasks as a file, for our images a, b and c."""
     Path("tasks.json").write_text(json.dumps(tasks))
     return load(Path("tasks.json"), [image(name) for name in "abc"], DEFAULT, None, use_predictions)

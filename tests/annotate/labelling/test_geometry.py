@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotate.labelling.boxes import Drawn, UnfitError, cut_off, iou, measure, near_duplicates, place
+from annotate.labelling.geometry import Drawn, UnfitError, cut_off, iou, measure, near_duplicates, place
 from annotate.labelling.records import Bounds, Box
 
 SIZE = (200, 100)
