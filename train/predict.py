@@ -62,7 +62,7 @@ def version(path: Path = MODEL) -> str:
 
 def probabilities(model: Model, images: NDArray[np.uint8]) -> pd.DataFrame:
     """Return the probability of each class (columns) for images in memory, N x 32 x 32 x 3."""
-    return pd.DataFrame(batches.classify(model, [*images]), columns=list(CLASSES))
+    return pd.DataFrame(batches.classify(model, [*images]).astype(float), columns=list(CLASSES))
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Inputs:
         loaded, shares = batches.classify_files(self.files, model, advance)
         parts = [pd.DataFrame(loaded.rows, columns=list(self.columns)), ranked(shares, CLASSES, top)]
         if probabilities:
-            parts.append(pd.DataFrame(shares.round(DIGITS), columns=list(CLASSES)))
+            parts.append(pd.DataFrame(shares.astype(float).round(DIGITS), columns=list(CLASSES)))
         problems, notes = (*self.skipped, *loaded.problems), (*self.notes, *loaded.notes)
         return Predictions(pd.concat(parts, axis=1), problems, notes)
 

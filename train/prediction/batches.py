@@ -95,7 +95,7 @@ def loader(files: Sequence[File], device: torch.device) -> DataLoader[list[Loade
 
 def classify_files(
     files: Sequence[File], model: Model, advance: Callable[[int], None] = lambda files: None
-) -> tuple[Loaded, NDArray[np.float64]]:
+) -> tuple[Loaded, NDArray[np.float32]]:
     """Return what was read, without its pixels, and the probabilities of each row, N x classes.
 
     `advance` is called with the number of files after each batch.
@@ -112,11 +112,11 @@ def classify_files(
     return result, np.concatenate(shares)
 
 
-def classify(model: Model, images: Sequence[crop.Pixels]) -> NDArray[np.float64]:
+def classify(model: Model, images: Sequence[crop.Pixels]) -> NDArray[np.float32]:
     """Return the probability of each class, N x classes, for N images, 32 x 32 x 3, uint8."""
     device = model.normalise.mean.device
-    shares: list[NDArray[np.float64]] = [np.empty((0, len(CLASSES)))]
+    shares: list[NDArray[np.float32]] = [np.empty((0, len(CLASSES)), np.float32)]
     for start in range(0, len(images), BATCH):
         batch = torch.from_numpy(np.stack(images[start : start + BATCH])).to(device)
-        shares.append(batch_logits(model, batch).softmax(1).double().cpu().numpy())
+        shares.append(batch_logits(model, batch).softmax(1).cpu().numpy())
     return np.concatenate(shares)

@@ -29,7 +29,7 @@ def files(tmp_path: Path) -> list[batches.File]:
 def test_predictions_do_not_depend_on_batches_threads_and_processes(
     files: list[batches.File], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shares() -> NDArray[np.float64]:
+    def shares() -> NDArray[np.float32]:
         counts: list[int] = []
         loaded, shares = batches.classify_files(files, MODEL, counts.append)
         assert loaded.rows == [(name,) for name, _ in files]

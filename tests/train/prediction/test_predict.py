@@ -4,10 +4,8 @@ import doctest
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -285,27 +283,6 @@ def test_the_output_beside_the_images_is_no_image_in_the_next_run(trained: Path)
     model.MODEL.unlink()  # refused before anything is read
     with pytest.raises(UserError, match="is an image"):
         predict.main(["images"], output=Path(NAMES[0]))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_no_half_written_file(trained: Path, number: signal.Signals, code: int) -> None:
-    Path("list").write_text("\n".join(NAMES * 3000))
-    command = [sys.executable, "-m", "train.predict", "-", "--output", "p.csv"]
-    with (
-        Path("list").open() as source,
-        subprocess.Popen(
-            command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdin=source, stderr=subprocess.PIPE
-        ) as process,
-    ):
-        started = time.monotonic()
-        while not list(Path().glob("*.part")) and time.monotonic() - started < 60:
-            time.sleep(0.05)
-        process.send_signal(number)
-        process.communicate(timeout=60)
-    # Python ends itself by SIGINT where the signal came while it ran code made from text, as dataclasses do.
-    assert process.returncode in {code, -number}
-    assert not list(Path().glob("*p.csv*"))
 
 
 RESIDENT = """
