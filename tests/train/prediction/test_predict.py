@@ -308,5 +308,5 @@ def test_memory_does_not_grow_with_the_folder(trained: Path) -> None:
         printed = subprocess.check_output([sys.executable, "-c", RESIDENT, many], env=environment, text=True)
         assert f"p.csv: {count:,} images" in printed
         peaks.append(int(printed.splitlines()[-1]) / 1024)
-    # Their names take some; their pixels, all at once, would take 300 MB.
-    assert peaks[1] - peaks[0] < 64, f"{peaks} MB"
+    # Names, predictions and the text of the table take 60 MB; pixels, all at once, would take 300 MB.
+    assert peaks[1] - peaks[0] < 100, f"{peaks} MB"
