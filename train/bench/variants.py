@@ -1,36 +1,29 @@
-"""What `train.bench` measures: the training loop, torch's bare step, a plain PyTorch loop, a matrix product.
+"""What `train.bench` measures: the training loop, torch's bare step, a plain PyTorch loop.
 
 A variant is a function that does one step and returns for how many images.
 """
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
-from torch.utils.flop_counter import FlopCounterMode
 
 from data.datasets.dataset import SIDE
-from data.params import Train
 from train.core.augment import MEAN, STD
-from train.core.device import autocast, choose_device, in_bfloat16, keep_large_blocks
+from train.core.device import autocast
 from train.core.network import ResNet
 from train.core.trainer import Trainer
 from train.core.training import LOOK_SECONDS
-from train.fit import split
 
 Step = Callable[[], int]
 
-SQUARE = 2048  # side of the matrix product
 WORKERS = 2  # of the plain loop's DataLoader
-STEPS_TO_PEAK = 6  # the second has momentum besides gradients; after a few the allocator takes no more
 
 
 def rate(step: Step, steps: int, device: torch.device) -> float:
@@ -126,51 +119,3 @@ def plain_batches(trainer: Trainer) -> Iterator[tuple[Tensor, Tensor]]:
     )
     while True:
         yield from loader
-
-
-def matrix_product(device: torch.device, recipe: Train) -> Step:
-    """Return a square matrix product in the recipe's precision, of 2 SQUARE^3 operations."""
-    dtype = torch.bfloat16 if in_bfloat16(device, recipe.precision) else torch.float32
-    matrix = torch.randn(SQUARE, SQUARE, device=device, dtype=dtype)
-
-    def step() -> int:
-        torch.mm(matrix, matrix)
-        return 1
-
-    return step
-
-
-def multiply_adds(network: nn.Module) -> int:
-    """Return how many multiplications convolutions and dense layers do for an image of 32 x 32.
-
-    193.1 million for ResNet56v2; a step is this forward and twice this backward.
-    """
-    training, device = network.training, next(network.parameters()).device
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network.eval()(torch.zeros(1, 3, SIDE, SIDE, device=device))
-    network.train(training)
-    return int(counter.get_total_flops()) // 2
-
-
-def print_peak_memory(which: str, recipe: str) -> None:
-    """Print how many bytes this process needs to train by "loop", with the data set, or by "bare" step.
-
-    `recipe` is JSON. On a GPU its memory counts.
-    """
-    keep_large_blocks()
-    train, device = Train.model_validate_json(recipe), choose_device()
-    images = torch.zeros(train.batch, SIDE, SIDE, 3, dtype=torch.uint8, device=device)
-    labels = torch.zeros(train.batch, dtype=torch.int64, device=device)
-    if which == "loop":
-        images, labels = split(train, device)[0]
-    step = {"loop": loop_step, "bare": bare_step}[which](Trainer(train, images, labels))
-    for _ in range(STEPS_TO_PEAK):
-        step()
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (
-        1024 if sys.platform == "darwin" else 1
-    )
-    print(torch.cuda.max_memory_allocated(device) if device.type == "cuda" else kilobytes * 1024)
-
-
-if __name__ == "__main__":
-    print_peak_memory(*sys.argv[1:])
