@@ -28,16 +28,13 @@ from data.datasets.dataset import image_name
 Images = Mapping[str, Callable[[], Image.Image]]  # name to a function that decodes the image
 
 
-def from_sample() -> Images:
-    """Return the sample's test images; `test-00042` is the image of official index 42."""
+def read(source: Path) -> Images:
+    """Return the user's images, or the sample's for testing: `test-00042` has the official index 42."""
+    if source != sample.FOLDER:
+        return {name: partial(folder.read, path) for name, path in folder.find(source).items()}
     dataset = sample.read("test")
     pairs = zip(dataset.indices, dataset.images, strict=True)
     return {image_name(index): partial(Image.fromarray, pixels) for index, pixels in pairs}
-
-
-def from_folder(source: Path) -> Images:
-    """Return the user's images."""
-    return {name: partial(folder.read, path) for name, path in folder.find(source).items()}
 
 
 def choose(size: int, count: int, seed: int) -> list[int]:
@@ -98,11 +95,9 @@ def save(images: Iterator[tuple[str, Image.Image]], count: int, level: int) -> l
 def main() -> None:
     """Choose the images to label: annotate/out/images/ and annotate/project/tasks.json."""
     wanted, chosen = params.load().annotate, read_chosen()
-    embedded = Path(wanted.source) == sample.FOLDER
-    images = from_sample() if embedded else from_folder(Path(wanted.source))
     # Uncompressed, so that the checksums in git do not depend on the release of zlib; but photographs would
     # take gigabytes that way, and get zlib's own default.
-    level = 0 if embedded else 6
-    tasks = save(draw(images, wanted, chosen), wanted.images + len(chosen), level)
+    level = 0 if Path(wanted.source) == sample.FOLDER else 6
+    tasks = save(draw(read(Path(wanted.source)), wanted, chosen), wanted.images + len(chosen), level)
     write_tasks(TASKS, tasks)
     print(f"{len(tasks)} images to label from {wanted.source}: {TASKS}, {IMAGES}/")

@@ -182,7 +182,7 @@ def _show_doubts(doubts: Sequence[Doubt], server: Server | None, push_: bool) ->
     with Client(server) as client:
         try:
             project = existing(client)
-            tasks = project.pushed().tasks
+            tasks = project.pushed()[0]
         except UserError:
             _list(doubts)  # needs no server
             raise

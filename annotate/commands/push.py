@@ -23,7 +23,7 @@ from annotate.label_studio import import_labels
 from annotate.label_studio.client import Client
 from annotate.label_studio.config import required
 from annotate.label_studio.import_labels import ImportedLabels
-from annotate.label_studio.project import Project, ServerTask, ServerTasks, find, instructions, make
+from annotate.label_studio.project import Project, ServerTask, find, instructions, make
 from annotate.label_studio.scheme_change import check_change
 from annotate.label_studio.suggestions import Suggestion, put
 from annotate.label_studio.transfer import SameDisk, Upload, choose, is_served
@@ -111,29 +111,25 @@ def bring(
     project: Project, tasks: Sequence[Task], upload: bool, labels: ImportedLabels | None
 ) -> dict[str, ServerTask]:
     """Add the tasks that are missing, and labels to all; return every task that is there."""
-    there = project.pushed()
-    before, way = there.tasks, ""
+    before, duplicates = project.pushed()
+    there, way = before, ""
     missing = [task for task in tasks if task.image_id not in before]
     if missing:
         check_images(missing)
         transfer = choose(project, missing[0], upload)
         way = f" ({transfer.name})"
         send(project, transfer, missing, labels)
-        there = project.pushed()
+        there, duplicates = project.pushed()
     print(f"{len(missing)} added{way}, {len(tasks) - len(missing)} there already")
-    _print_differences(tasks, there)
-    if labels:
-        import_labels.annotate(project, before, labels)
-    return there.tasks
-
-
-def _print_differences(tasks: Sequence[Task], there: ServerTasks) -> None:
-    """Print what on the server differs from our tasks; it may have labels, so it stays."""
-    changed = [task.image_id for task in tasks if there.tasks[task.image_id].sha256 != task.sha256]
+    # What differs there may have labels, so it stays.
+    changed = [task.image_id for task in tasks if there[task.image_id].sha256 != task.sha256]
     if changed:
         print(f"{len(changed)} changed since they were pushed, left as they are: {some(changed)}")
-    if there.duplicates:
-        print(f"{there.duplicates} tasks show the image of another task; delete them on the page")
+    if duplicates:
+        print(f"{duplicates} tasks show the image of another task; delete them on the page")
+    if labels:
+        import_labels.annotate(project, before, labels)
+    return there
 
 
 def check_images(tasks: Sequence[Task]) -> None:

@@ -47,17 +47,14 @@ def to_coco(images: Sequence[LabelledImage], labels: Sequence[str]) -> dict[str,
         if image.chosen is None or image.size is None:
             continue
         image_id = len(records) + 1
-        records.append({"id": image_id, **_image_record(image, image.size)})
+        width, height = image.size
+        size = {"file_name": Path(image.task.image).name, "width": width, "height": height}
+        records.append({"id": image_id, **size, CLASS: image.agreed})
         for box in image.chosen.boxes:
             ids = {"id": len(annotations) + 1, "image_id": image_id, "category_id": category_ids[box.label]}
             annotations.append({**ids, **_box_record(box)})
     categories = [{"id": number, "name": label} for label, number in category_ids.items()]
     return {"images": records, "annotations": annotations, "categories": categories}
-
-
-def _image_record(image: LabelledImage, size: Size) -> dict[str, Any]:
-    file_name = image.task.image.rpartition("/")[2]
-    return {"file_name": file_name, "width": size[0], "height": size[1], CLASS: image.agreed}
 
 
 def _box_record(box: Box) -> dict[str, Any]:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
 
 from annotate.formats.imported import CLASS, Answers, ImportedBox, ImportedImage
-from annotate.labelling.geometry import Drawn, Size, UnfitError, cut_off, finite, place
+from annotate.labelling.checks import Checker
+from annotate.labelling.geometry import Size, UnfitError
 from annotate.labelling.records import Annotation, Box, Problem
-from annotate.labelling.scheme import JOINED, Boxes, Choices, Note, Scheme, stars
+from annotate.labelling.scheme import Boxes, Choices, Note, Scheme
 from annotate.labelling.tasks import Task
 
 SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")  # but between two digits
 WITHIN = re.compile(r"(?<=[^\W_])[\W_]+(?=[^\W\d_])|(?<=[^\W\d_])[\W_]+(?=[^\W_])")  # signs beside a letter
 LABEL_NAMES = ("label", "class", "category", "name", "type", "object")  # of the attribute with a box's label
-EDGES = ("x", "y", "width", "height")
-FARTHEST = 1e7  # pixels, or widths of the image: a number beyond is an accident
 
 
 def fit(
@@ -32,7 +30,7 @@ def fit(
     if image.size not in {None, size}:
         fitter.problem("image changed", f"labelled at {image.size}, is {size}; its boxes are left out")
         boxes = ()
-    answers = fitter.answers(_with_class(image.answers, scheme), scheme.image_controls)
+    answers = fitter.fitting(_with_class(image.answers, scheme), scheme.image_controls)
     fitted = tuple(fitter.boxes(boxes))
     label = answers.pop(scheme.image_class.name, None) if scheme.image_class else None
     if label or answers or fitted:
@@ -49,73 +47,43 @@ def _with_class(answers: Answers, scheme: Scheme) -> Answers:
     return {scheme.image_class.name if name == CLASS else name: words for name, words in answers.items()}
 
 
-class _Fitter:
-    """Fits one image, and collects its problems."""
+class _Fitter(Checker):
+    """Fits an image."""
 
-    def __init__(self, image: str, scheme: Scheme, size: Size) -> None:
-        self.image, self.scheme, self.size = image, scheme, size
-        self.problems: list[Problem] = []
+    def spelling(self, word: str, names: Iterable[str]) -> str:
+        """Return which of the names a word means: the same, or what differs in case and signs within alone.
 
-    def problem(self, kind: str, what: str) -> None:
-        self.problems.append(Problem(self.image, kind, what))
+        Raises `LookupError` if none or several.
+        """
+        names = list(names)
+        candidates = [word] if word in names else [name for name in names if _plain(name) == _plain(word)]
+        if len(candidates) != 1:
+            raise LookupError(f"may mean {' or '.join(candidates)}" if candidates else "is not in the scheme")
+        return candidates[0]
 
-    def answers(
+    def fitting(
         self, answers: Answers, questions: Collection[Choices | Note], where: str = ""
     ) -> dict[str, str]:
-        """Return the answers in the order of the scheme; what it does not ask becomes a problem."""
+        """Return the answers to the questions; what the scheme does not ask becomes a problem."""
         given: dict[str, list[str]] = {question.name: [] for question in questions}
         for name, words in answers.items():
             try:
-                given[_spelling(name, given)] += words
+                given[self.spelling(name, given)] += words
             except LookupError as error:
                 self.problem("unknown attribute", f"{where}{name} {error.args[0]}: {', '.join(words)}")
-        fitted = {
-            question.name: self._answer(question, given[question.name], where) for question in questions
-        }
-        return {name: answer for name, answer in fitted.items() if answer}
-
-    def _answer(self, question: Choices | Note, words: list[str], where: str) -> str:
-        if isinstance(question, Choices):
-            return JOINED.join(self._options(question, words, where))
-        if question.kind != "rating" or not words:
-            return JOINED.join(words)
-        rating = stars(words[0]) if len(words) == 1 else None
-        if rating is None:
-            what = f"{where}{question.name}: {', '.join(words)}; expected a whole number"
-            self.problem("unknown attribute", what)
-        return rating or ""
-
-    def _options(self, question: Choices, words: list[str], where: str) -> list[str]:
-        kind = "unknown class" if question == self.scheme.image_class else "unknown attribute"
-        chosen = set()
-        for word in words:
-            try:
-                chosen.add(_spelling(word, question.options))
-            except LookupError as error:
-                self.problem(kind, f"{where}{question.name}: {word!r} {error.args[0]}")
-        options = [option for option in question.options if option in chosen]
-        if len(options) > 1 and not question.multiple:
-            self.problem("two choices", f"{where}{question.name}: {', '.join(options)}")
-            return []
-        return options
+        return self.answers(given, questions, where)
 
     def boxes(self, boxes: Iterable[ImportedBox]) -> Iterator[Box]:
         """Yield the boxes that can be used, called r1, r2, ... by their place in the file."""
         for number, box in enumerate(boxes, 1):
+            name = f"r{number}"
             try:
-                yield self._box(f"r{number}", box)
+                label, attributes = self._label(box)
+                answers = self.fitting(attributes, self.scheme.box_controls, f"{name}: ")
+                value = dict(zip(("x", "y", "width", "height"), box.rectangle, strict=True))
+                yield self.box(name, label, value, 1 if box.relative else None, answers)
             except UnfitError as unfit:
-                self.problem(unfit.kind, f"r{number}: {unfit.what}")
-
-    def _box(self, name: str, box: ImportedBox) -> Box:
-        label, attributes = self._label(box)
-        drawn = in_pixels(box, self.size)
-        answers = self.answers(attributes, self.scheme.box_controls, f"{name}: ")
-        placed = place(name, label, drawn, self.size, answers)
-        over = cut_off(drawn, self.size)
-        if over:
-            self.problem("outside", f"{name}: {label}: cut off {over}")
-        return placed
+                self.problem(unfit.kind, f"{name}: {unfit.what}")
 
     def _label(self, box: ImportedBox) -> tuple[str, Answers]:
         """Return a box's label in the scheme's spelling, and the attributes that are left.
@@ -143,40 +111,9 @@ class _Fitter:
 
     def _known_label(self, label: str) -> str:
         try:
-            return _spelling(label, self.scheme.box_labels)
+            return self.spelling(label, self.scheme.box_labels)
         except LookupError as error:
             raise UnfitError("unknown class", f"{label!r} {error.args[0]}; left out") from None
-
-
-def in_pixels(box: ImportedBox, size: Size) -> Drawn:
-    """Return a box in pixels of an image of that size.
-
-    Raises `UnfitError` for a coordinate that is no number or far outside.
-    """
-    scale = size if box.relative else (1, 1)
-    numbers = (_number(name, value) for name, value in zip(EDGES, box.rectangle, strict=True))
-    x, y, width, height = (number * factor for number, factor in zip(numbers, scale * 2, strict=True))
-    return Drawn(x, y, width, height, rotation=0.0)
-
-
-def _number(name: str, value: Any) -> float:
-    if not finite(value):
-        raise UnfitError("not a number", f"{name} is {value!r:.40}")
-    if abs(value) > FARTHEST:
-        raise UnfitError("outside", f"{name} is {float(value):g}; left out")
-    return float(value)
-
-
-def _spelling(word: str, names: Iterable[str]) -> str:
-    """Return which of some names a word means: itself, or what differs in case and signs within alone.
-
-    Raises `LookupError` if none or several.
-    """
-    names = list(names)
-    candidates = [word] if word in names else [name for name in names if _plain(name) == _plain(word)]
-    if len(candidates) != 1:
-        raise LookupError(f"may mean {' or '.join(candidates)}" if candidates else "is not in the scheme")
-    return candidates[0]
 
 
 def _plain(name: str) -> str:

@@ -58,17 +58,12 @@ class ImportedEntry:
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """A whole file: its format, its images, and what in it could not be read.
-
-    `unused_predictions` counts those of Label Studio that are not taken for annotations, `bare_predictions`
-    those that a server's export lists by number alone.
-    """
+    """A whole file: its format, images and problems, and how many predictions in it are not used."""
 
     format: str
     images: tuple[ImportedImage | ImportedEntry, ...]
     problems: tuple[Problem, ...] = ()
     unused_predictions: int = 0
-    bare_predictions: int = 0
 
 
 class FormatError(Exception):

@@ -28,22 +28,19 @@ def is_label_studio(content: Any) -> bool:
 
 def read(tasks: Sequence[dict[str, Any]], use_predictions: bool) -> ImportedFile:
     """Return the annotations in a file; if wanted, the first prediction stands for missing ones."""
-    raw, ours, unused, bare = [], [], 0, 0
+    raw, ours, unused = [], [], 0
     for task in tasks:
-        predictions = task.get("predictions")
-        predictions = predictions if isinstance(predictions, list) else []
-        results = [each["result"] for each in predictions if isinstance(each, dict) and "result" in each]
-        annotations = task.get("annotations") or [
-            {"result": result} for result in results[:1] if use_predictions
-        ]
-        unused += len(results) - (not task.get("annotations") and len(annotations))
-        bare += len(predictions) - len(results)
+        annotations, predictions = task.get("annotations", []), task.get("predictions") or []
+        unused += len(predictions)
+        if use_predictions and not annotations and predictions and isinstance(predictions[0], dict):
+            annotations = [{"result": predictions[0].get("result")}]  # some exports have their ids alone
+            unused -= 1
         if "image_id" in task:  # written by annotate.export
             ours.append({"drafts": [], **task, "annotations": annotations})
         else:
             raw.append(_with_name({**task, "annotations": annotations}))
     images = (ImportedEntry(entry["image_id"], entry) for entry in (*normalise(raw), *ours))
-    return ImportedFile("Label Studio", tuple(images), (), unused, bare)
+    return ImportedFile("Label Studio", tuple(images), (), unused)
 
 
 def _with_name(task: dict[str, Any]) -> dict[str, Any]:

@@ -90,11 +90,8 @@ def text_of(env: Path) -> str:
 
 
 def _is_valid(url: str) -> bool:
-    import httpx
-
     try:
-        parsed = httpx.URL(url)
-        host = parsed.raw_host.decode().encode("idna")  # which refuses empty and overlong parts
-        return parsed.scheme in {"http", "https"} and parsed.port != 0 and bool(host)
-    except (httpx.InvalidURL, ValueError):
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and parts.port != 0 and bool(parts.hostname)
+    except ValueError:  # of the port, or an address in brackets
         return False

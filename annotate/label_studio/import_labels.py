@@ -95,7 +95,6 @@ def _report(path: Path, loaded: ImportedAnnotations, scheme: Scheme, as_predicti
     hint = "" if as_predictions else "; --as predictions takes those of images without labels"
     remarks = {
         f"predictions in it skipped{hint}": file.unused_predictions,
-        "predictions in it skipped: only their ids are there": file.bare_predictions,
         f"annotations in it have no {question}": sum(not each.label for each in annotations if question),
         "annotations skipped: one prediction an image, the first annotator's": (
             len(annotations) - images if as_predictions else 0
@@ -119,7 +118,11 @@ def annotate(project: Project, before: Mapping[str, ServerTask], labels: Importe
         if name in before and unmatched and labels.only_gaps:
             kept.add(name)
         elif name in before:
-            new = [annotation for annotation in given if not _take(unmatched, annotation)]
+            new = []
+            for annotation in given:
+                content = _content(annotation)
+                unmatched[content] -= 1
+                new += [annotation] if unmatched[content] < 0 else []
             missing += new
             beside |= {name} if new and name in present else set()
     # A request each, 0.2 s: Label Studio takes many at once only together with new tasks.
@@ -133,13 +136,6 @@ def annotate(project: Project, before: Mapping[str, ServerTask], labels: Importe
         print(f"{len(kept)} images have labels there and are left as they are: {some(sorted(kept))}")
     if beside:
         print(f"{len(beside)} images had other labels, which are kept beside these: {some(sorted(beside))}")
-
-
-def _take(unmatched: Counter[Content], annotation: Annotation) -> bool:
-    """Return whether an annotation of the same content is left, and count it as matched."""
-    content = _content(annotation)
-    unmatched[content] -= 1
-    return unmatched[content] >= 0
 
 
 def _present(project: Project, labels: ImportedLabels) -> dict[str, Counter[Content]]:

@@ -25,14 +25,6 @@ class ServerTask:
 
 
 @dataclass(frozen=True)
-class ServerTasks:
-    """The tasks of a project by our name of their image, and how many show an image again."""
-
-    tasks: dict[str, ServerTask]
-    duplicates: int
-
-
-@dataclass(frozen=True)
 class Project:
     """A project on a server as it was read; `model_version` names the predictions that are shown.
 
@@ -64,8 +56,11 @@ class Project:
         with self.client.expected():
             return _project(self.client, self.client.sdk.projects.update(self.number, **changes))
 
-    def pushed(self) -> ServerTasks:
-        """Return its tasks; raises `UserError` if they are not as many as the server counts."""
+    def pushed(self) -> tuple[dict[str, ServerTask], int]:
+        """Return its tasks by our name of their image, and how many show an image again.
+
+        Raises `UserError` if they are not as many as the server counts.
+        """
         # Raw, since the SDK's pager hides errors. Without resolve_uri the URLs come as they were sent.
         query = f"project={self.number}&fields=task_only&include=id,data&resolve_uri=false&page_size={PAGE}"
         tasks: list[dict[str, Any]] = []
@@ -81,7 +76,7 @@ class Project:
             for task in tasks:
                 name = str(task["data"].get("image_id") or f"task {task['id']}")
                 by_name.setdefault(name, ServerTask(task["id"], str(task["data"].get("sha256") or "")))
-        return ServerTasks(by_name, len(tasks) - len(by_name))
+        return by_name, len(tasks) - len(by_name)
 
     def exported(self) -> list[dict[str, Any]]:
         """Return all tasks with annotations and drafts, as the server gives them."""
@@ -144,8 +139,5 @@ def _project(client: Client, reply: Any) -> Project:
 
 
 def instructions(path: Path = INSTRUCTIONS) -> str:
-    """Return what annotators read; nothing without the file. Raises `UserError` if it is not in UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8").strip() if path.exists() else ""
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not text in UTF-8", "save it as text in UTF-8.") from None
+    """Return what annotators read; nothing without the file."""
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""

@@ -7,12 +7,13 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from annotate.labelling.geometry import Size, near_duplicates
+from annotate.labelling.geometry import Size, iou
 from annotate.labelling.parse import read
 from annotate.labelling.records import Annotation, Problem
 from annotate.labelling.scheme import Scheme
@@ -124,9 +125,10 @@ def _duplicates(image: str, annotations: list[Annotation]) -> list[Problem]:
     """Return boxes that an annotator drew twice, and annotators who submitted twice."""
     problems = []
     for annotation in annotations:
-        for box, other in near_duplicates(annotation.boxes, NEAR):
-            what = f"{annotation.annotator}: {box.region} {box.label} and {other.region} {other.label}"
-            problems.append(Problem(image, "near-duplicate", what))
+        for box, other in combinations(annotation.boxes, 2):
+            if iou(box.bounds, other.bounds) >= NEAR:
+                what = f"{annotation.annotator}: {box.region} {box.label} and {other.region} {other.label}"
+                problems.append(Problem(image, "near-duplicate", what))
     for annotator, count in Counter(each.annotator for each in annotations).items():
         if count > 1:
             what = f"{annotator}: {count} annotations"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 from annotate.labelling.records import Bounds, Box
@@ -13,7 +12,7 @@ from data.images.boxes import clipped, corners
 Size = tuple[int, int]  # width and height in pixels
 
 DIGITS = 2  # a hundredth of a pixel: finer than any hand draws, coarser than rounding errors
-MAX_PERCENT = 1e6  # beyond, products may be infinite
+FARTHEST = 1e7  # pixels or per cent: a number beyond is an accident
 
 
 class Drawn(NamedTuple):
@@ -43,19 +42,21 @@ def finite(value: Any) -> TypeGuard[float]:
         return False
 
 
-def measure(value: Mapping[str, Any], size: Size) -> Drawn:
-    """Return a rectangle in pixels from Label Studio's per cent of the image's width and height.
+def measure(value: Mapping[str, Any], size: Size, parts: int | None) -> Drawn:
+    """Return a rectangle in pixels; `value` has x, y, width, height and perhaps rotation.
 
-    Raises `UnfitError` for a coordinate that is not a number, or far too large.
+    They are in so many `parts` of the image's sides: 100 for per cent, 1 for shares, None for pixels. Raises
+    `UnfitError` for a coordinate that is not a number, or far too large.
     """
-    x, width = (_number(value, name) * size[0] / 100 for name in ("x", "width"))
-    y, height = (_number(value, name) * size[1] / 100 for name in ("y", "height"))
+    across, down = size if parts else (1, 1)
+    x, width = (_number(value, name) * across / (parts or 1) for name in ("x", "width"))
+    y, height = (_number(value, name) * down / (parts or 1) for name in ("y", "height"))
     return Drawn(x, y, width, height, _number(value, "rotation", 0.0))
 
 
 def _number(value: Mapping[str, Any], name: str, default: float | None = None) -> float:
     number = value.get(name, default)
-    if not finite(number) or abs(number) > MAX_PERCENT:
+    if not finite(number) or abs(number) > FARTHEST:
         raise UnfitError("not a number", f"{name} is {number!r:.40}")
     return float(number)
 
@@ -97,15 +98,10 @@ def cut_off(drawn: Drawn, size: Size) -> str | None:
     return ", ".join(parts) or None
 
 
-def iou(one: Bounds, other: Bounds) -> float:
+def iou(first: Bounds, second: Bounds) -> float:
     """Return the intersection over union of two boxes, 0 to 1."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    width = min(first.right, second.right) - max(first.left, second.left)
+    height = min(first.bottom, second.bottom) - max(first.top, second.top)
     common = max(width, 0.0) * max(height, 0.0)
-    areas = ((box.right - box.left) * (box.bottom - box.top) for box in (one, other))
+    areas = ((box.right - box.left) * (box.bottom - box.top) for box in (first, second))
     return common / (sum(areas) - common)
-
-
-def near_duplicates(boxes: Sequence[Box], least: float) -> list[tuple[Box, Box]]:
-    """Return the pairs of boxes whose intersection over union is at least `least`."""
-    return [(box, other) for box, other in combinations(boxes, 2) if iou(box.bounds, other.bounds) >= least]

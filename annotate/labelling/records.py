@@ -7,31 +7,12 @@ from dataclasses import dataclass
 
 from data.images.boxes import Corners, corners
 
-# Every kind of problem in problems.csv, with what it means and what becomes of the label.
+# Every kind of problem in problems.csv; annotate/README.md has what each means.
 KINDS = {
-    "unlabelled": "the image has no annotation",
-    "draft": "begun and not submitted; not counted",
-    "skipped": "the annotator skipped the image",
-    "empty": "submitted without any label",
-    "no class": "boxes or other answers, but no class for the image",
-    "two choices": "several answers where the scheme allows a single one; none is used",
-    "unknown class": "a class that is not (or no longer) in the scheme; left out",
-    "unknown attribute": "a question or an answer that is not (or no longer) in the scheme; left out",
-    "malformed": "not the structure that Label Studio writes; left out",
-    "not a number": "a coordinate is missing, not a number or far too large; the box is left out",
-    "no size": "a box of zero or negative width or height; left out",
-    "outside": "a box reaches over the image's edge: cut off there, or left out if nothing remains",
-    "rotated": "a rotated box; COCO, YOLO and VOC get the upright box around it",
-    "turned": "labelled while the image was rotated in the browser; the box is left out",
-    "near-duplicate": "two boxes of one annotator in nearly the same place; both are kept",
-    "box against class": "boxes, but none of them has the image's class",
-    "image changed": "the image is not the one that was chosen or labelled (checksum, size)",
-    "no image": "the image file is missing or damaged; its boxes are left out",
-    "not ours": "a task for an image that is not in tasks.json; left out",
-    "task twice": "two tasks show the same image; their annotations are merged",
-    "twice by one annotator": "an annotator submitted several annotations of the image",
-    "conflict": "annotators disagree; the class is the majority's, the boxes the first one's who agrees",
-    "tie": "annotators disagree and no class has a majority; the image gets none",
+    *("unlabelled", "draft", "skipped", "empty", "no class", "two choices", "unknown class"),
+    *("unknown attribute", "malformed", "not a number", "no size", "outside", "rotated", "turned"),
+    *("near-duplicate", "box against class", "image changed", "no image", "not ours", "task twice"),
+    *("twice by one annotator", "conflict", "tie"),
 }
 
 
@@ -44,7 +25,7 @@ class Problem:
     what: str
 
     def __post_init__(self) -> None:
-        """Refuse a kind that is not documented in `KINDS`."""
+        """Refuse a kind that is not in `KINDS`."""
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of problem: {self.kind!r}")
 

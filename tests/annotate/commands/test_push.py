@@ -168,9 +168,3 @@ def test_a_personal_access_token_works_for_push_and_fetch(project: Clone) -> Non
 def test_options_that_do_not_go_together_are_refused_before_anything(options: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="options that do not go together"):
         push(**options)
-
-
-def test_instructions_in_another_encoding_are_named(tmp_path: Path) -> None:
-    (tmp_path / "instructions.html").write_bytes("<p>Größe</p>".encode("latin-1"))
-    with pytest.raises(UserError, match=r"instructions\.html: not text in UTF-8"):
-        projects.instructions(tmp_path / "instructions.html")

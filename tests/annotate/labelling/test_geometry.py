@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotate.labelling.geometry import Drawn, UnfitError, cut_off, iou, measure, near_duplicates, place
+from annotate.labelling.geometry import Drawn, UnfitError, cut_off, iou, measure, place
 from annotate.labelling.records import Bounds, Box
 
 SIZE = (200, 100)
@@ -18,7 +18,7 @@ def percent(x: Any, y: Any, width: Any, height: Any, rotation: Any = 0) -> dict[
 
 
 def box(*numbers: Any) -> tuple[Box, str | None]:
-    drawn = measure(percent(*numbers), SIZE)
+    drawn = measure(percent(*numbers), SIZE, 100)
     return place("r1", "cat", drawn, SIZE, {}), cut_off(drawn, SIZE)
 
 
@@ -77,7 +77,7 @@ def test_a_rotated_box_over_the_edge_is_kept_as_drawn_and_its_bounds_are_cut() -
 )
 def test_a_box_that_cannot_be_used(value: dict[str, Any], kind: str, what: str) -> None:
     with pytest.raises(UnfitError) as error:
-        place("r1", "cat", measure(value, SIZE), SIZE, {})
+        place("r1", "cat", measure(value, SIZE, 100), SIZE, {})
     assert error.value.kind == kind
     assert what in error.value.what
 
@@ -113,11 +113,3 @@ def test_boxes_from_pixels_are_rounded_and_cut_off() -> None:
 )
 def test_intersection_over_union(edges: tuple[float, ...], overlap: float) -> None:
     assert iou(Bounds(0, 0, 10, 10), Bounds(*edges)) == pytest.approx(overlap)
-
-
-def test_near_duplicates_are_pairs_that_overlap_enough() -> None:
-    drawn = [Drawn(x, 10, 50, 50, 0) for x in (30, 10, 11)]
-    boxes = [place(f"r{number}", "cat", each, SIZE, {}) for number, each in enumerate(drawn, 1)]
-    pairs = [(box.region, other.region) for box, other in near_duplicates(boxes, 0.9)]
-    assert pairs == [("r2", "r3")]
-    assert len(near_duplicates(boxes, 0.1)) == 3
