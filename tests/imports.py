@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.tiny import ROOT
@@ -19,7 +20,7 @@ def dotted(path: Path) -> str:
 NAMES = {dotted(path): path for path in MODULES}
 
 
-def imported(path: Path, nodes: list[ast.AST] | None = None) -> set[str]:
+def imported(path: Path, nodes: Sequence[ast.AST] | None = None) -> set[str]:
     """Return the project's modules that a file imports, anywhere in it or in some of its nodes."""
     names: set[str] = set()
     for node in nodes if nodes is not None else ast.walk(ast.parse((ROOT / path).read_text())):

@@ -136,8 +136,8 @@ def marked(name: str) -> re.Pattern[str]:
 def main() -> None:
     """Write the tables between their marks."""
     for name, (path, make) in TABLES.items():
-        made = make() + "\n"
-        path.write_text(marked(name).sub(lambda _, made=made: made, path.read_text()))
+        made = (make() + "\n").replace("\\", r"\\")
+        path.write_text(marked(name).sub(made, path.read_text()))
 
 
 if __name__ == "__main__":

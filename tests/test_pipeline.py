@@ -28,7 +28,7 @@ from train.core import model
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# What decides no result: messages, files, progress; and what params.yaml may say, whose values are dependencies.
+# What decides no result: messages, files, progress; and what params.yaml may say, since its values are listed.
 WITHOUT_RESULT = ("data.common", "data.params")
 
 

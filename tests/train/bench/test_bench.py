@@ -60,6 +60,7 @@ def test_ctrl_c_ends_all_processes_with_one_line(workspace: Path) -> None:
     while run.poll() is None and not children:
         time.sleep(0.05)
         children = process.children(recursive=True)
+    time.sleep(1)  # a worker that is just being forked would add its own words
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does
     output, errors = run.communicate(timeout=60)
     assert (run.returncode, output) == (130, "")
