@@ -111,7 +111,7 @@ def test_the_commands_work_as_they_are_typed(clone: Path) -> None:
         if command == "make runs":
             assert "[shallow]" in done.stdout
             assert not re.search("by_class|[0-9a-f]{32}", done.stdout)
-    for written in ("photos.csv", "train/out/compare/compare.png", "train/out/trials/trials.csv"):
+    for written in ("photos.csv", "train/out/comparison/compare.png", "train/out/trials/trials.csv"):
         assert (clone / written).exists(), written
 
 

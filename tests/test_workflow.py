@@ -92,7 +92,7 @@ def test_the_steps_of_a_pull_request_write_its_summary(merged: Path) -> None:
     for artifact in next(step["with"]["path"] for step in STEPS if "upload" in step.get("uses", "")).split():
         assert (merged / artifact).exists(), artifact
 
-    table = pd.read_csv(merged / "train/out/compare/compare.csv")
+    table = pd.read_csv(merged / "train/out/comparison/compare.csv")
     assert list(table["images"]) == [1000, 1000]
     assert np.isclose(table["difference"][1], table["accuracy"][1] - table["accuracy"][0])
     assert make(merged, "runs").startswith("no experiments on this commit: dvc exp run --name ")

@@ -4,15 +4,13 @@
     python -m train.compare HEAD~1 HEAD             # git revisions; the first is the baseline
     python -m train.compare main shallow workspace  # experiments of `dvc exp run`, by name
 
-Reads the files that train/compare/runs.py lists. Writes train/out/compare/compare.csv, with shares of 1, and
-train/out/compare/compare.png.
+Reads the files that train/compare/runs.py lists. Writes train/out/comparison/: compare.csv, with shares of 1,
+and compare.png.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,72 +22,16 @@ from rich.table import Table
 from rich.text import Text
 
 from data.common.cli import STARTS_AGAIN, run
-from data.common.errors import UserError, some
 from data.common.files import write_csv
 from train.compare import forest_plot, runs
-from train.compare.runs import WORKSPACE, Run
-from train.compare.significance import CONFIDENCE, LEVEL, Difference, holm, p_text, points
+from train.compare.comparison import Row, compare
+from train.compare.runs import WORKSPACE
+from train.compare.significance import CONFIDENCE, LEVEL, p_text, points
+from train.page import figures
 
-FOLDER = Path("train/out/compare")
+FOLDER = Path("train/out/comparison")
 LISTED = 4  # changed parameters in a line; compare.csv has all
 WORDS = ("run", "commit", "recipe")  # columns of the table that are text
-
-
-@dataclass(frozen=True)
-class Row:
-    """A run beside the baseline; the baseline itself has no difference and no changes."""
-
-    run: Run
-    difference: Difference | None
-    p: float | None  # corrected for the number of runs
-    changes: list[str]
-
-
-def paired(baseline: Run, other: Run) -> Difference:
-    """Compare two runs on the test images that both have.
-
-    Raises `UserError` if there is none, or if the class of an image is not the same in both.
-    """
-    both = baseline.predictions.join(other.predictions, how="inner", lsuffix="_baseline")
-    if both.empty:
-        examples = " and ".join(f"{each.predictions.index[0]} in {each.name}" for each in (baseline, other))
-        raise UserError(
-            f"{baseline.name} and {other.name} have no test image in common, as {examples}",
-            "compare runs whose recipes use the same data set.",
-        )
-    different = both.index[both["actual"] != both["actual_baseline"]]
-    if len(different):
-        raise UserError(
-            f"{baseline.name} and {other.name} have different classes for {some(list(different))}",
-            "compare runs on the same test images.",
-        )
-    return Difference.of(both["right_baseline"], both["right"])
-
-
-def compare(selected: Sequence[Run]) -> list[Row]:
-    """Compare each run with the first, the baseline."""
-    baseline, others = selected[0], selected[1:]
-    differences = [paired(baseline, other) for other in others]
-    corrected = holm([difference.p for difference in differences])
-    changes = [changed(baseline.parameters, other.parameters) for other in others]
-    rows = (Row(*row) for row in zip(others, differences, corrected, changes, strict=True))
-    return [Row(baseline, None, None, []), *rows]
-
-
-def changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return the parameters that differ, each as `max_lr 0.2 (was 0.4)`."""
-
-    def text(value: Any) -> str:
-        return value if isinstance(value, str) else json.dumps(value, default=str)
-
-    lines = [f"{name} {text(new[name])} (new)" for name in new.keys() - old.keys()]
-    lines += [f"{name} gone (was {text(old[name])})" for name in old.keys() - new.keys()]
-    lines += [
-        f"{name} {text(new[name])} (was {text(old[name])})"
-        for name in old.keys() & new.keys()
-        if old[name] != new[name]
-    ]
-    return sorted(lines)
 
 
 def record(row: Row) -> dict[str, Any]:
@@ -141,11 +83,7 @@ def show(rows: Sequence[Row]) -> None:
         table.add_column(name, no_wrap=True, justify="left" if name in WORDS else "right")
     for row in rows:
         table.add_row(*(Text(text) for text in cells(row).values()))
-    console = Console()
-    console.width = max(
-        console.width, console.measure(table, options=console.options.update(width=1000)).maximum
-    )
-    console.print(table)
+    Console(width=1000).print(table)
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
@@ -199,7 +137,7 @@ def main(
     with runs.repository() as repo:
         rows = compare([runs.read(repo, name) for name in names])
     write_csv(FOLDER / "compare.csv", pd.DataFrame([record(row) for row in rows]).convert_dtypes())
-    forest_plot.write(FOLDER / "compare.png", [(row.run, row.difference, row.p) for row in rows])
+    figures.write(FOLDER / "compare.png", forest_plot.draw(rows))
     show(rows)
     print("\n".join([*notes(rows), "", *closing(rows)]))
 

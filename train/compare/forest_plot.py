@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,16 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from train.compare.comparison import Row
 from train.compare.runs import Run
-from train.compare.significance import CONFIDENCE, Difference, p_text, points
-from train.page import figures
+from train.compare.significance import CONFIDENCE, p_text, points
 from train.page.figures import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# A run, its difference to the baseline, and the corrected p; the baseline itself has neither.
-Line = tuple[Run, Difference | None, float | None]
 
 BASELINE = "#24292f"
 LONGEST = 28  # characters of a run's name that fit beside the plot
@@ -34,17 +30,17 @@ def colours(number: int) -> list[str]:
     return [BASELINE, *(to_hex(colormaps["turbo"](shade)) for shade in shades)]
 
 
-def draw(rows: Sequence[Line]) -> Figure:
+def draw(rows: Sequence[Row]) -> Figure:
     """Draw the runs, the baseline first."""
     figure = Figure(figsize=(13, 3.0 + 0.35 * len(rows)), layout="constrained")
     forest, curves = figure.subplots(1, 2, width_ratios=(1, 1.1))
     chosen = colours(len(rows))
     for place, (row, colour) in enumerate(zip(rows, chosen, strict=True)):
         _difference(forest, place, row, colour)
-        _curve(curves, place, row[0], colour)
-    shown = [run for run, *_ in rows]
+        _curve(curves, place, row.run, colour)
+    shown = [row.run for row in rows]
     _names(forest, shown, chosen)
-    ends = [100 * abs(end) for _, difference, _ in rows if difference for end in difference.interval()]
+    ends = [100 * abs(end) for row in rows if row.difference for end in row.difference.interval()]
     bound = 1.1 * max([1.0, *ends])
     forest.axvline(0, color=GREY, linewidth=1, zorder=1)
     forest.set(title="Test accuracy against the baseline", xlim=(-bound, bound))
@@ -52,22 +48,26 @@ def draw(rows: Sequence[Line]) -> Figure:
     curves.set(title="Accuracy by epoch", xlabel="epoch", ylim=(0, None))
     curves.yaxis.set_major_formatter(PercentFormatter(1))
     curves.xaxis.set_major_locator(MaxNLocator(integer=True))
-    curves.legend(handles=_key(watched(shown)), loc="lower right", frameon=False)
+    handles = [
+        Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="train"),
+        Line2D([], [], color=GREY, linewidth=1.8, label=watched(shown)),
+        Line2D([], [], color=GREY, linestyle="", marker="D", label="test, at the end"),
+    ]
+    curves.legend(handles=handles, loc="lower right", frameon=False)
     for axes in (forest, curves):
         axes.grid(alpha=0.3, axis="x" if axes is forest else "both")
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def _difference(axes: Axes, place: int, row: Line, colour: str) -> None:
+def _difference(axes: Axes, place: int, row: Row, colour: str) -> None:
     """Draw a run's difference with its interval, and write accuracy and p beside it."""
-    run, difference, p = row
-    text = f"{run.accuracy:.2%}"
-    if difference and p is not None:
+    text, difference = f"{row.run.accuracy:.2%}", row.difference
+    if difference and row.p is not None:
         low, high = (100 * bound for bound in difference.interval())
         axes.plot([low, high], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
         axes.plot(100 * difference.accuracy, place, "o", color=colour, markersize=8)
-        text += f"   {points(difference.accuracy)}   {p_text(p)}"
+        text += f"   {points(difference.accuracy)}   {p_text(row.p)}"
     else:
         axes.plot(0, place, "D", color=colour, markersize=7)
         text += "   baseline"
@@ -76,17 +76,13 @@ def _difference(axes: Axes, place: int, row: Line, colour: str) -> None:
 
 def _names(axes: Axes, shown: Sequence[Run], chosen: Sequence[str]) -> None:
     """Write the names of the runs, each in its colour."""
-    labels = [shortened(run.name) + "\n" + " ".join(filter(None, (run.recipe, run.commit))) for run in shown]
+    names = [run.name if len(run.name) <= LONGEST else f"{run.name[: LONGEST - 1]}…" for run in shown]
+    labels = [f"{name}\n{run.recipe} {run.commit}".rstrip() for name, run in zip(names, shown, strict=True)]
     axes.set_yticks(range(len(shown)), labels, parse_math=False)  # a branch may be called $x$
     for tick, colour in zip(axes.get_yticklabels(), chosen, strict=True):
         tick.set_color(colour)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(shown) - 0.5, -0.5)
-
-
-def shortened(name: str) -> str:
-    """Return a name, or its beginning, as it fits beside the plot."""
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def _curve(axes: Axes, place: int, run: Run, colour: str) -> None:
@@ -104,17 +100,3 @@ def watched(shown: Sequence[Run]) -> str:
     """Return which images the runs evaluated each epoch: validation or, by watch_test, test images."""
     kinds = {"test" if run.parameters.get("watch_test") else "validation" for run in shown}
     return " or ".join(sorted(kinds, reverse=True)) + (", each epoch" if "test" in kinds else "")
-
-
-def _key(watched: str) -> list[Line2D]:
-    """Return the legend for the kinds of line."""
-    return [
-        Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="train"),
-        Line2D([], [], color=GREY, linewidth=1.8, label=watched),
-        Line2D([], [], color=GREY, linestyle="", marker="D", label="test, at the end"),
-    ]
-
-
-def write(path: Path, rows: Sequence[Line]) -> None:
-    """Write the figure as PNG."""
-    figures.write(path, draw(rows))

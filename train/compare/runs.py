@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -33,8 +30,6 @@ LOCK, TEST, METRICS = "dvc.lock", "train/test.json", "train/metrics.json"
 MODEL, CURVES = "train/out/model.safetensors", "train/out/plots/curves.csv"
 PREDICTIONS = "train/out/test/predictions.csv"
 
-Read = Callable[[str], bytes | None]  # the content of a file, or None if it is not there
-
 
 @dataclass(frozen=True)
 class Run:
@@ -45,12 +40,20 @@ class Run:
     subject: str  # of the commit
     recipe: str
     parameters: dict[str, Any]  # of the stage train, from dvc.lock
-    images: int  # test images
-    accuracy: float
-    loss: float
+    loss: float  # on the test images
     equivalent_epochs: float
     predictions: pd.DataFrame  # by image: actual (a class), right (bool)
     curves: pd.DataFrame  # epoch, accuracy, val_accuracy
+
+    @property
+    def images(self) -> int:
+        """Return the number of test images."""
+        return len(self.predictions)
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of the test images that is predicted correctly."""
+        return round(float(self.predictions["right"].mean()), 4)
 
 
 def repository() -> Repo:
@@ -67,9 +70,7 @@ def repository() -> Repo:
 def read(repo: Repo, name: str) -> Run:
     """Return the run of a revision. Raises `UserError` if there is none, or its files are incomplete."""
     if name == WORKSPACE:
-        return _run(name, "", "", _read_file)
-    if not name:  # which DVC takes for HEAD
-        raise _unknown(repo, name)
+        return _run(name, "", "", DVCFileSystem(repo))
     try:
         commit = f"{resolve_rev(repo.scm, name)}^{{commit}}"  # of a tag too, not of a file
         sha = resolve_rev(repo.scm, commit)
@@ -78,59 +79,37 @@ def read(repo: Repo, name: str) -> Run:
         raise _unknown(repo, name) from None
     try:
         with Repo(repo.scm.root_dir, rev=sha) as at_commit:
-            return _run(name, sha[:7], subject, _reader(at_commit))
+            return _run(name, sha[:7], subject, DVCFileSystem(at_commit))
     except NotDvcRepoError:
-        raise _incomplete(name) from None
+        raise UserError(f"{name}: no DVC in this commit", _hint(name)) from None
 
 
 def _unknown(repo: Repo, name: str) -> UserError:
     """Return the error for a name that git and DVC do not know, with a hint at what was probably meant."""
     # Experiments lie in refs/exps/<two digits>/<38 digits>/<name>.
-    names = [ref.split("/", 4 if ref.startswith("refs/exps/") else 2)[-1] for ref in repo.scm.iter_refs()]
-    if names.count(name) > 1:  # DVC resolves only those of the commit that is checked out
-        return UserError(
-            f"{name!r} is the name of {names.count(name)} experiments",
-            'give the revision of one of them: see "dvc exp list --all-commits".',
-        )
-    base = re.split(r"[~^]|@\{", name)[0]
-    near = get_close_matches(base, [*names, WORKSPACE], n=1)
-    hint = 'see "git log --oneline" and "dvc exp list --all-commits".'
-    if base != name and (base in ("@", *names) or re.fullmatch("[0-9a-f]{4,40}", base)):
-        hint = 'the history is shorter, or the clone is shallow: "git fetch --unshallow" gets the rest.'
-    elif near:
-        hint = f"did you mean {near[0]}?"
-    return UserError(f"{name!r} is no git revision and no experiment", hint)
+    refs = (ref.split("/", 4 if ref.startswith("refs/exps/") else 2)[-1] for ref in repo.scm.iter_refs())
+    near = get_close_matches(name, {WORKSPACE, *refs} - {name}, n=1, cutoff=0.7)
+    lists = (
+        'see "git log" and "dvc exp list --all-commits"; "git fetch --unshallow" completes a shallow clone.'
+    )
+    return UserError(
+        f"{name!r} is no git revision and no experiment", f"did you mean {near[0]}?" if near else lists
+    )
 
 
-def _read_file(path: str) -> bytes | None:
-    return Path(path).read_bytes() if Path(path).is_file() else None
-
-
-def _reader(repo: Repo) -> Read:
-    """Return the function that reads a file of a commit, from git or from DVC's cache."""
-    files = DVCFileSystem(repo)
-
-    def read_bytes(path: str) -> bytes | None:
+def _run(name: str, commit: str, subject: str, files: DVCFileSystem) -> Run:
+    def content(path: str) -> bytes:
         try:
             return bytes(files.read_bytes(path))
         except (OSError, DvcException, DataIndexError):
-            return None
+            raise _missing(path, name, commit) from None
 
-    return read_bytes
-
-
-def _run(name: str, commit: str, subject: str, read_bytes: Read) -> Run:
-    lock, test, metrics = (read_bytes(path) for path in (LOCK, TEST, METRICS))
-    if lock is None or test is None or metrics is None:
-        raise _incomplete(name)
+    lock, test, metrics = content(LOCK), content(TEST), content(METRICS)
     try:
         recipe, parameters = _locked(YAML(typ="safe").load(lock.decode())["stages"], name)
-        scores, trained = json.loads(test), json.loads(metrics)
-        images, accuracy, loss = int(scores["images"]), float(scores["accuracy"]), float(scores["loss"])
-        epochs = float(trained["equivalent_epochs"])
+        loss, epochs = float(json.loads(test)["loss"]), float(json.loads(metrics)["equivalent_epochs"])
         predictions, curves = (
-            pd.read_csv(io.BytesIO(_cached(read_bytes, path, name, commit)), **NAMES)
-            for path in (PREDICTIONS, CURVES)
+            pd.read_csv(io.BytesIO(content(path)), **NAMES) for path in (PREDICTIONS, CURVES)
         )
         predictions["right"] = predictions["actual"] == predictions["predicted"]
         predictions = predictions.set_index("image")[["actual", "right"]]
@@ -138,14 +117,7 @@ def _run(name: str, commit: str, subject: str, read_bytes: Read) -> Run:
     except (YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())[:100]
         raise UserError(f"{name}: not the files of a run ({what})", _hint(name)) from None
-    share = round(float(predictions["right"].mean()), 4)
-    if (len(predictions), share) != (images, accuracy):
-        raise UserError(
-            f"{name}: {TEST} and {PREDICTIONS} are of different runs:"
-            f" accuracy {accuracy} of {images:,} images and {share} of {len(predictions):,}",
-            _hint(name),
-        )
-    return Run(name, commit, subject, recipe, parameters, images, accuracy, loss, epochs, predictions, curves)
+    return Run(name, commit, subject, recipe, parameters, loss, epochs, predictions, curves)
 
 
 def _locked(stages: dict[str, Any], name: str) -> tuple[str, dict[str, Any]]:
@@ -159,19 +131,16 @@ def _locked(stages: dict[str, Any], name: str) -> tuple[str, dict[str, Any]]:
             "compare runs that this release made.",
         )
     if made[MODEL] != used[MODEL]:
-        raise UserError(f"{name}: {TEST} is about another model than the last one trained", _hint(name))
+        raise UserError(f"{name}: {TEST} is not of the model that was trained last", _hint(name))
     ((key, parameters),) = trained["params"]["params.yaml"].items()
     return str(key.split(".")[1]), dict(parameters)
 
 
-def _cached(read_bytes: Read, path: str, name: str, commit: str) -> bytes:
-    """Return an output. Raises `UserError` with the commands that make it again if DVC's cache lacks it."""
-    content = read_bytes(path)
-    if content is not None:
-        return content
-    if not commit:
-        raise UserError(f"{name}: no {path}", _hint(name))
-    raise UserError(
+def _missing(path: str, name: str, commit: str) -> UserError:
+    """Return the error for a file that is not there, of an output with the commands that make it again."""
+    if not commit or path in (LOCK, TEST, METRICS):
+        return UserError(f"{name}: no complete run, {path} is missing", _hint(name))
+    return UserError(
         f"{name}: {path} is not in DVC's cache: the run was made on another machine, or removed by dvc gc",
         f'make the run here: commit or stash your changes, then "git switch -c here-{commit} {commit}",'
         f' "dvc repro" and "git commit -am here", and compare with here-{commit}.',
@@ -182,7 +151,3 @@ def _hint(name: str) -> str:
     if name == WORKSPACE:
         return 'make it with "dvc repro".'
     return 'name a commit that was made after a dvc repro: "git log -- dvc.lock" lists them.'
-
-
-def _incomplete(name: str) -> UserError:
-    return UserError(f"{name} has no complete run ({LOCK}, {TEST}, {METRICS})", _hint(name))

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from train.compare import __main__, forest_plot
+from train.compare.comparison import Row, changed
 from train.compare.runs import Run
 from train.compare.significance import Difference
 
@@ -12,13 +13,15 @@ from train.compare.significance import Difference
 def run(name: str, watch_test: bool = False) -> Run:
     """Return a run of two epochs, the second without a validation."""
     curves = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.2, 0.4], "val_accuracy": [0.3, None]})
-    parameters = {"watch_test": watch_test}
-    return Run(name, "1234567", "", "quick", parameters, 100, 0.5, 1.0, 2.0, pd.DataFrame(), curves)
+    predictions, parameters = pd.DataFrame({"right": [True, False]}), {"watch_test": watch_test}
+    return Run(name, "1234567", "", "quick", parameters, 1.0, 2.0, predictions, curves)
 
 
 def test_each_run_has_a_line_with_its_difference_and_a_curve() -> None:
     difference = Difference(100, 20, 5)
-    forest, curves = forest_plot.draw([(run("a"), None, None), (run("b"), difference, 0.004)]).axes
+    forest, curves = forest_plot.draw(
+        [Row(run("a"), None, None, []), Row(run("b"), difference, 0.004, [])]
+    ).axes
     assert [text.get_text() for text in forest.texts] == [
         "50.00%   baseline",
         "50.00%   +15.00   p = 0.004",
@@ -46,14 +49,18 @@ def test_each_run_has_a_line_with_its_difference_and_a_curve() -> None:
 )
 def test_the_legend_names_the_watched_images(watch_test: list[bool], label: str) -> None:
     legend = (
-        forest_plot.draw([(run("a", watched), None, None) for watched in watch_test]).axes[1].get_legend()
+        forest_plot.draw([Row(run("a", watched), None, None, []) for watched in watch_test])
+        .axes[1]
+        .get_legend()
     )
     assert legend
     assert [text.get_text() for text in legend.get_texts()] == ["train", label, "test, at the end"]
 
 
 def test_names_are_shortened_and_not_interpreted_as_formulas() -> None:
-    forest = forest_plot.draw([(run(name), None, None) for name in ("$x_2$", "_hidden", "x" * 100)]).axes[0]
+    forest = forest_plot.draw(
+        [Row(run(name), None, None, []) for name in ("$x_2$", "_hidden", "x" * 100)]
+    ).axes[0]
     labels = forest.get_yticklabels()
     assert [label.get_text().split("\n")[0] for label in labels] == ["$x_2$", "_hidden", "x" * 27 + "…"]
     assert not any(label.get_parse_math() for label in labels)
@@ -69,10 +76,10 @@ def test_every_run_has_its_own_colour(number: int) -> None:
     [(0.04, ", more than chance would explain (p = 0.040)"), (0.06, ", could be chance (p = 0.060)")],
 )
 def test_the_verdict_depends_on_the_corrected_p(p: float, text: str) -> None:
-    row = __main__.Row(run("b"), Difference(100, 20, 5), p, [])
+    row = Row(run("b"), Difference(100, 20, 5), p, [])
     assert __main__.verdict(row, "a") == f"b: +15.00 points against a{text}"
 
 
 def test_a_parameter_that_only_one_run_has_is_new_or_gone() -> None:
     old, new = {"a": None, "b": 1, "c": 2, "d": "x"}, {"a": None, "b": 3, "d": "y", "e": 0.1}
-    assert __main__.changed(old, new) == ["b 3 (was 1)", "c gone (was 2)", "d y (was x)", "e 0.1 (new)"]
+    assert changed(old, new) == ["b 3 (was 1)", "c gone (was 2)", "d y (was x)", "e 0.1 (new)"]
