@@ -23,15 +23,15 @@ from annotate.labelling.records import Problem
 from annotate.labelling.scheme import Scheme, read_scheme
 from annotate.labelling.tasks import LABELS, METRICS, read_tasks
 from data.common.files import atomic, write_csv, write_json
-from data.datasets import sample
+from data.datasets import embedded
 from data.datasets.dataset import image_name
 
 
-def cifar10_classes(folder: Path = sample.FOLDER) -> dict[str, str]:
+def cifar10_classes(folder: Path = embedded.FOLDER) -> dict[str, str]:
     """Return CIFAR-10's class of every test image of the sample, by the image's name."""
     if not folder.exists():
         return {}
-    index = sample.read_index("test", folder)
+    index = embedded.read_index("test", folder)
     return {image_name(number): label for number, label in zip(index["index"], index["label"], strict=True)}
 
 

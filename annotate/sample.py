@@ -22,27 +22,29 @@ from data import params
 from data.common.errors import UserError
 from data.common.files import atomic, digest
 from data.common.progress import track
-from data.datasets import sample
+from data.datasets import embedded
 from data.datasets.dataset import image_name
+from data.recipe import Annotate
 
 Images = Mapping[str, Callable[[], Image.Image]]  # name to a function that decodes the image
 
 
 def read(source: Path) -> Images:
     """Return the user's images, or the sample's for testing: `test-00042` has the official index 42."""
-    if source != sample.FOLDER:
+    if source != embedded.FOLDER:
         return {name: partial(folder.read, path) for name, path in folder.find(source).items()}
-    dataset = sample.read("test")
+    dataset = embedded.read("test")
     pairs = zip(dataset.indices, dataset.images, strict=True)
     return {image_name(index): partial(Image.fromarray, pixels) for index, pixels in pairs}
 
 
 def choose(size: int, count: int, seed: int) -> list[int]:
-    """Return `count` different positions below `size`, ascending; the same seed gives the same ones."""
-    return sorted(int(row) for row in np.random.default_rng(seed).choice(size, count, replace=False))
+    """Return `count` different positions below `size`, ascending, or all; the same for the same seed."""
+    rows = np.random.default_rng(seed).choice(size, min(count, size), replace=False)
+    return sorted(int(row) for row in rows)
 
 
-def draw(images: Images, wanted: params.Annotate, chosen: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
+def draw(images: Images, wanted: Annotate, chosen: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
     """Yield name and image of a random choice, and of those in next.json, sorted by name.
 
     In place of a damaged image another is drawn. Raises `UserError` if too few images can be read, or one in
@@ -54,7 +56,6 @@ def draw(images: Images, wanted: params.Annotate, chosen: Sequence[str]) -> Iter
             f"{CHOSEN}: {missing[0]} is not among the images of {wanted.source}",
             "restore the image, or remove its name there.",
         )
-    check_enough(len(images), wanted)
     names = list(images)
     drawn = {names[row] for row in choose(len(names), wanted.images, wanted.seed)}.union(chosen)
     spare = [name for name in names if name not in drawn]
@@ -68,11 +69,7 @@ def draw(images: Images, wanted: params.Annotate, chosen: Sequence[str]) -> Iter
         except UserError as error:
             damaged.append(error.what)
     folder.report_skipped(damaged)
-    check_enough(len(images) - len(damaged), wanted)
-
-
-def check_enough(count: int, wanted: params.Annotate) -> None:
-    """Raise `UserError` if there are fewer readable images than are to be labelled."""
+    count = len(images) - len(damaged)
     if count < wanted.images:
         raise UserError(
             f"{wanted.source} has {count} different readable images; annotate.images is {wanted.images}",
@@ -97,7 +94,7 @@ def main() -> None:
     wanted, chosen = params.load().annotate, read_chosen()
     # Uncompressed, so that the checksums in git do not depend on the release of zlib; but photographs would
     # take gigabytes that way, and get zlib's own default.
-    level = 0 if Path(wanted.source) == sample.FOLDER else 6
+    level = 0 if Path(wanted.source) == embedded.FOLDER else 6
     tasks = save(draw(read(Path(wanted.source)), wanted, chosen), wanted.images + len(chosen), level)
     write_tasks(TASKS, tasks)
     print(f"{len(tasks)} images to label from {wanted.source}: {TASKS}, {IMAGES}/")

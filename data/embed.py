@@ -2,7 +2,7 @@
 
     CIFAR10_DIR=... python -m data.embed
 
-Reads the official CIFAR-10 batches; writes data/sample/, which `data.datasets.sample` describes and reads.
+Reads the official CIFAR-10 batches; writes data/sample/, which `data.datasets.embedded` describes and reads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from data.common.files import write_bytes, write_csv
 from data.common.progress import track
 from data.datasets import cifar10
 from data.datasets.dataset import CLASSES, SIDE, SPLITS, Dataset
-from data.datasets.sample import COLUMNS, FOLDER
+from data.datasets.embedded import COLUMNS, FOLDER
 
 PER_CLASS = {"train": 500, "test": 100}
 

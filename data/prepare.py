@@ -13,14 +13,14 @@ import pandas as pd
 from data import params
 from data.common.cli import run
 from data.common.files import atomic, write_csv
-from data.datasets import sample
+from data.datasets import embedded
 from data.datasets.dataset import PREPARED, SPLITS, Dataset
 
 
 def read(source: str) -> dict[str, Dataset]:
     """Return the images of both splits from the source that params.yaml names."""
     if source == "sample":
-        return {split: sample.read(split) for split in SPLITS}
+        return {split: embedded.read(split) for split in SPLITS}
     from data.datasets import cifar10  # torchvision takes seconds to import
 
     folder = cifar10.find()

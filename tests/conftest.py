@@ -16,7 +16,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from data import embed
-from data.datasets import dataset, sample
+from data.datasets import dataset, embedded
 from tests import clones
 from tests.tiny import ROOT, TINY, write_params
 
@@ -57,7 +57,7 @@ def full_cifar10() -> Path:
 @pytest.fixture(scope="session")
 def few() -> dataset.Dataset:
     """Return 80 real images, eight of each class."""
-    return embed.choose(sample.read("train", ROOT / "data/sample"), 8)
+    return embed.choose(embedded.read("train", ROOT / "data/sample"), 8)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from data import params
-from data.params import Train
+from data.recipe import Train
 from tests.tiny import ROOT
 from train.trials import interval_of_mean
 

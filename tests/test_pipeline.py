@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from annotate.__main__ import COMMANDS
 from data import embed
 from data.common import cli
-from data.datasets import sample
+from data.datasets import embedded
 from tests.clones import commit, dvc, environment, ran
 from tests.imports import NAMES, imported
 from tests.tiny import BRIEF, ROOT, TINY, untrained, write_params
@@ -28,8 +28,8 @@ from train.core import model
 
 STAGES: dict[str, dict[str, Any]] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# What decides no result: messages, files, progress; and what params.yaml may say, since its values are listed.
-WITHOUT_RESULT = ("data.common", "data.params")
+# What decides no result: messages, files, progress; what params.yaml may say, since its values are listed.
+WITHOUT_RESULT = ("data.common", "data.params", "data.recipe")
 
 
 def entry(stage: str) -> str:
@@ -56,7 +56,7 @@ def test_a_stage_depends_on_the_code_that_decides_its_result(stage: str) -> None
     files = code(stage)
     assert {path for path in files if not {path, *path.parents} & listed} == set()
     assert {dep for dep in listed if not any(dep in {path, *path.parents} for path in files)} == set()
-    assert not {Path("data/common"), Path("data/params.py")} & listed
+    assert not {Path("data/common"), Path("data/params.py"), Path("data/recipe.py")} & listed
 
 
 def test_fetching_labels_depends_on_nothing() -> None:
@@ -213,7 +213,7 @@ def test_a_mistake_in_params_ends_the_run_before_any_work(
 
 
 CUT = {  # a stage's module, something deep in its work, and what it writes
-    "annotate.sample": ("data.datasets.sample.read", "annotate/project/tasks.json"),
+    "annotate.sample": ("data.datasets.embedded.read", "annotate/project/tasks.json"),
     "annotate.export": ("annotate.export.unlabelled", "annotate/project/export.json"),
     "annotate.labels": ("annotate.labels.consensus", "annotate/out/labels"),
     "data.prepare": ("data.datasets.dataset.Dataset.save", "data/out/dataset"),
@@ -250,7 +250,7 @@ def prepared(folder: Path, out: str) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
-    few = embed.choose(sample.read("test", ROOT / "data/sample"), 2)
+    few = embed.choose(embedded.read("test", ROOT / "data/sample"), 2)
     few.save(folder / "data/out/dataset/test.safetensors", "sample")
     few.table("test").to_csv(folder / "data/out/dataset/index.csv", index=False)
     model.write(untrained(), folder / "train/out/model.safetensors")

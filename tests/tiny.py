@@ -16,6 +16,7 @@ from torch import Tensor
 
 from data import params
 from data.datasets.dataset import Dataset
+from data.recipe import Train
 from train.core.augment import Normalise
 from train.core.model import MODEL, Model
 from train.core.network import ResNet
@@ -50,10 +51,10 @@ def write_params(folder: Path, **changes: object) -> None:
         yaml.dump(values, file)
 
 
-def tiny(**changes: object) -> params.Train:
+def tiny(**changes: object) -> Train:
     """Return the parameters of a training of seconds."""
     train = params.load(ROOT / "params.yaml").recipes["quick"].train
-    return params.Train.model_validate(train.model_dump() | TINY | changes)
+    return Train.model_validate(train.model_dump() | TINY | changes)
 
 
 def as_tensors(dataset: Dataset) -> tuple[Tensor, Tensor]:

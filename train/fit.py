@@ -24,7 +24,8 @@ from data.common.cli import run
 from data.common.errors import UserError
 from data.common.files import disk_errors, write_json
 from data.datasets.dataset import PREPARED, check_source
-from data.params import Params, Train
+from data.params import Params
+from data.recipe import Train, too_few
 from train.core import checkpoint, model
 from train.core.checkpoint import Fingerprint
 from train.core.device import describe, in_bfloat16, keep_large_blocks, on_device
@@ -44,7 +45,7 @@ def split(recipe: Train, device: torch.device) -> tuple[Split, Split]:
     Raises `UserError` if there are too few images for the recipe's batch and validation.
     """
     train = on_device(PREPARED / "train.safetensors", device)
-    if problem := params.too_few(recipe, len(train[0])):
+    if problem := too_few(recipe, len(train[0])):
         raise UserError(problem, "choose a smaller number, in params.yaml or as an option.")
     if recipe.watch_test:
         return train, on_device(PREPARED / "test.safetensors", device)

@@ -24,7 +24,7 @@ from data.common.errors import UserError
 from data.common.files import write_csv
 from data.common.progress import progress
 from data.datasets.dataset import check_source
-from data.params import SmallImages, Train
+from data.recipe import MOST_RATE, SmallImages, Train
 from train.core.device import choose_device, keep_large_blocks
 from train.core.trainer import Trainer
 from train.fit import split
@@ -106,7 +106,7 @@ def conclusion(curve: pd.DataFrame, steps: int) -> str:
 
 def main(
     recipe: Annotated[str, typer.Option(help="another recipe than the chosen one")] = "",
-    max_lr: Annotated[float, typer.Option(min=1e-6, max=params.MOST_RATE, help="the last rate")] = 3.0,
+    max_lr: Annotated[float, typer.Option(min=1e-6, max=MOST_RATE, help="the last rate")] = 3.0,
     steps: Annotated[int, typer.Option(min=50, help="how many steps")] = 400,
     size: Annotated[int, typer.Option(min=8, max=64, help="side of the images in pixels")] = 16,
 ) -> None:

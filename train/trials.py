@@ -25,7 +25,7 @@ from data.common.cli import run
 from data.common.errors import UserError
 from data.common.files import write_csv
 from data.datasets.dataset import PREPARED, check_source
-from data.params import Train
+from data.recipe import Train
 from train.core import checkpoint
 from train.core.checkpoint import Fingerprint
 from train.core.device import choose_device, keep_large_blocks, on_device

@@ -34,7 +34,7 @@ from annotate.labelling.tasks import CHOSEN, EXPORT, LABELS, read_chosen, read_t
 from data import params
 from data.common.errors import UserError, some
 from data.common.files import NAMES, readable, write_json
-from data.datasets import sample as embedded
+from data.datasets import embedded
 from data.datasets.dataset import image_name
 
 TAB = "doubted labels"

@@ -19,7 +19,7 @@ import pandas as pd
 from annotate.labelling import folder
 from data.common.errors import UserError
 from data.common.files import readable
-from data.datasets import sample
+from data.datasets import embedded
 from data.datasets.dataset import image_name
 
 IGNORED = ["predicted", "confidence", "model"]
@@ -48,7 +48,7 @@ def of_sample(names: Collection[str]) -> pd.DataFrame:
     """
     from train import predict
 
-    dataset = sample.read("test")
+    dataset = embedded.read("test")
     images = [image_name(index) for index in dataset.indices.tolist()]
     rows = [row for row, name in enumerate(images) if name in names]
     table = predict.probabilities(predict.load(), dataset.images[rows])

@@ -12,7 +12,7 @@ from annotate import sample
 from annotate.labelling.tasks import read_tasks
 from data.common.errors import UserError
 from data.common.files import digest
-from data.datasets import sample as embedded
+from data.datasets import embedded
 from data.datasets.dataset import CLASSES, image_name
 from tests.tiny import ROOT
 

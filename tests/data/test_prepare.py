@@ -8,7 +8,7 @@ import pytest
 
 from data import prepare
 from data.datasets import dataset
-from data.params import Prepare
+from data.recipe import Prepare
 from tests.tiny import ROOT
 
 

@@ -25,7 +25,7 @@ from data import params
 from data.common.cli import STARTS_AGAIN, run
 from data.common.files import write_json
 from data.datasets.dataset import SIDE, check_source
-from data.params import Train
+from data.recipe import Train
 from train.bench.variants import bare_step, loop_step, plain_step, rate, timed
 from train.core.device import choose_device, describe, keep_large_blocks
 from train.core.threads import take_idle_cores

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.datasets.dataset import SIDE
-from data.params import Train
+from data.recipe import Train
 from train.core.device import AUGMENT, COINS, seeded
 
 # Mean and standard deviation of red, green and blue over the 50,000 train images, as shares of 255.

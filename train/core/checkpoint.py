@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from data.common.files import digest, write_bytes
-from data.params import Train
+from data.recipe import Train
 from train.core.trainer import Trainer
 
 FOLDER = Path("train/out/checkpoints")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.params import Train
+from data.recipe import Train
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from data.common.errors import UserError
 from data.datasets.dataset import SIDE
-from data.params import Train
+from data.recipe import Train
 from train.core.augment import Augment, Normalise
 from train.core.device import ORDER, autocast, cannot_compile, compiled, in_bfloat16, seeded
 from train.core.distributed import ALONE, World

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data.common.errors import UserError
-from data.datasets import cifar10, sample
+from data.datasets import cifar10, embedded
 from data.datasets.dataset import SPLITS
 from tests.tiny import ROOT
 
@@ -16,7 +16,7 @@ FOLDER = ROOT / "data/sample"
 
 @pytest.mark.parametrize(("split", "count", "last"), [("train", 5000, 5392), ("test", 1000, 1193)])
 def test_each_class_has_its_first_images(split: str, count: int, last: int) -> None:
-    dataset = sample.read(split, FOLDER)
+    dataset = embedded.read(split, FOLDER)
     assert dataset.images.shape == (count, 32, 32, 3)
     assert np.bincount(dataset.labels).tolist() == [count // 10] * 10
     assert np.all(np.diff(dataset.indices) > 0)
@@ -26,7 +26,7 @@ def test_each_class_has_its_first_images(split: str, count: int, last: int) -> N
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_sample_is_bit_equal_to_the_official_images(full_cifar10: Path, split: str) -> None:
     official = cifar10.read(full_cifar10, split)
-    ours = sample.read(split, FOLDER)
+    ours = embedded.read(split, FOLDER)
     assert np.array_equal(ours.images, official.images[ours.indices])
     assert np.array_equal(ours.labels, official.labels[ours.indices])
 
@@ -69,6 +69,6 @@ def test_a_damaged_sample_is_named(tmp_path: Path, damage: object, what: str) ->
     assert callable(damage)
     damage(folder)
     with pytest.raises(UserError) as caught:
-        sample.read("test", folder)
+        embedded.read("test", folder)
     assert what in caught.value.what
     assert "git checkout data/sample" in caught.value.hint
