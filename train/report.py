@@ -5,7 +5,18 @@
 Reads the run (params.yaml, train/metrics.json, train/out/plots/, train/reference/published.csv), its test
 (train/test.json, train/out/test/, data/out/dataset/), the labels (annotate/out/images/, annotate/out/labels/,
 annotate/metrics.json), and train/out/model.safetensors for predictions of the labelled images. Writes
-train/labelled.json and train/out/report/ (train/page/files.py lists the files).
+train/labelled.json and train/out/report/:
+
+| file | content |
+| --- | --- |
+| index.html | the page, which shows all of it |
+| confusion.csv, confusion.png | number of test images by actual (rows) and predicted class (columns) |
+| classes.csv | recall, precision, F1 and the most frequent confusion of each class |
+| reliability.csv, reliability.png | accuracy by confidence |
+| mistakes.csv, mistakes.png | the most confident mistakes with their three likeliest classes, and Grad-CAM |
+| uncertain.csv | the least certain images |
+| curves.png | loss, accuracy, learning rate and momentum by epoch |
+| labelled.csv, labelled_confusion.csv, agreement.csv | annotators, model and CIFAR-10 side by side |
 """
 
 from __future__ import annotations
@@ -18,7 +29,7 @@ import torch
 
 from data.common.cli import run
 from data.common.errors import UserError
-from data.common.files import atomic, write_json
+from data.common.files import atomic, write_csv, write_json, write_text
 from data.common.progress import track
 from data.datasets.dataset import CLASSES
 from data.images import crop, decode
@@ -28,12 +39,13 @@ from train.core.inference import logits
 from train.core.model import Model
 from train.evaluation import predictions, results
 from train.evaluation.results import Images
-from train.page import files
+from train.page import figures, page
 from train.page.contents import Report, read_run_info
 from train.page.labelled import Labelled, read_labels, side_by_side
 
 IMAGES = Path("annotate/out/images")
 LABELLED = Path("train/labelled.json")
+FOLDER = Path("train/out/report")
 
 
 def read_images() -> tuple[list[str], Images]:
@@ -63,6 +75,21 @@ def compare_labels(labels: pd.DataFrame, network: Model, device: torch.device) -
     )
 
 
+def write(folder: Path, report: Report) -> None:
+    """Write tables, figures and the page into the folder."""
+    for name, table in report.tables.items():
+        write_csv(folder / f"{name}.csv", table.reset_index() if table.index.name else table)
+    plots = {
+        "curves": page.curves(report),
+        "confusion": figures.confusion(report.tables["confusion"]),
+        "reliability": figures.reliability(report.tables["reliability"]),
+        "mistakes": figures.mistakes(report.tables["mistakes"], report.test.images, report.test.overlays),
+    }
+    for name, figure in plots.items():
+        figures.write(folder / f"{name}.png", figure)
+    write_text(folder / "index.html", page.render(report))
+
+
 def closing(report: Report) -> str:
     """Return the last lines of `dvc repro`: the result, the state of the labelling, and what to do next."""
     info, metrics = report.run, report.test.metrics
@@ -82,8 +109,8 @@ def main() -> None:
     info, labels, test = read_run_info(), read_labels(), results.read()
     network = model.load(device)
     report = Report(info, network.network.depth, test, compare_labels(labels, network, device))
-    with atomic(files.FOLDER) as folder:
-        files.write(folder, report)
+    with atomic(FOLDER) as folder:
+        write(folder, report)
     write_json(LABELLED, report.labelled.metrics)
     print(closing(report))
 

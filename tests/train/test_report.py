@@ -14,7 +14,7 @@ from tests.tiny import Stage, write_params
 from tests.train.page.run_files import label, prepare
 from train import evaluate, report
 from train.evaluation import results
-from train.page import contents, files, labelled
+from train.page import contents, labelled
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def test_it_writes_tables_images_and_the_last_lines_of_a_run(stage: Stage, teste
     assert "labelled  0 of 3 images" in done.stdout
     assert "train/out/report/index.html" in done.stdout
     assert labelled_metrics() == {"images": 0, "other_classes": 0}  # and no accuracy
-    confusion = pd.read_csv(files.FOLDER / "confusion.csv", index_col="actual").to_numpy()
+    confusion = pd.read_csv(report.FOLDER / "confusion.csv", index_col="actual").to_numpy()
     assert confusion.sum() == 80
     assert confusion.trace() / 80 == json.loads(results.METRICS.read_text())["accuracy"]
     for name in ("curves.png", "confusion.png", "reliability.png", "mistakes.png"):
-        with Image.open(files.FOLDER / name) as image:
+        with Image.open(report.FOLDER / name) as image:
             assert image.width > 500
 
 
@@ -54,12 +54,12 @@ def test_labelled_images_count_once_and_only_where_annotators_agree(tested: Path
         "test-00002,truck,truck,truck,annotator-1,2.0,1\n"
     )
     report.main()
-    table = pd.read_csv(files.FOLDER / "labelled.csv").set_index("image").dropna(subset="agreed")
+    table = pd.read_csv(report.FOLDER / "labelled.csv").set_index("image").dropna(subset="agreed")
     assert table["agreed"].to_dict() == {"test-00000": "frog", "test-00002": "truck"}
     metrics = labelled_metrics()
     assert metrics["images"] == 2
     assert metrics["accuracy"] == (table["agreed"] == table["predicted"]).mean()
-    confusion = pd.read_csv(files.FOLDER / "labelled_confusion.csv", index_col="actual")
+    confusion = pd.read_csv(report.FOLDER / "labelled_confusion.csv", index_col="actual")
     assert confusion.loc["frog"].sum() == confusion.loc["truck"].sum() == 1
     # The same image as a file and as a tensor.
     first = pd.read_csv(results.PREDICTIONS).iloc[0]
@@ -79,7 +79,7 @@ def test_the_same_inputs_give_the_same_bytes(tested: Path) -> None:
     written = []
     for _ in range(2):
         report.main()
-        written.append({path.name: path.read_bytes() for path in files.FOLDER.iterdir()})
+        written.append({path.name: path.read_bytes() for path in report.FOLDER.iterdir()})
     assert written[0] == written[1]
 
 
@@ -102,7 +102,7 @@ def test_a_missing_or_damaged_file_is_named(tested: Path, path: Path) -> None:
     with pytest.raises(UserError, match=f"{path}: no such file") as missing:
         report.main()
     assert '"dvc repro"' in missing.value.hint
-    assert not files.FOLDER.exists()
+    assert not report.FOLDER.exists()
 
 
 @pytest.mark.parametrize(("max_steps", "stopped_after"), [(0, 0), (4, 4), (100, 0)])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import html
 import io
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from data.common.files import write_bytes
 from data.datasets.dataset import CLASSES
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from train.core.inference import Score
+    from train.evaluation.results import Images
 
 PUBLISHED = Path("train/reference/published.csv")
 
@@ -109,16 +108,21 @@ def reliability(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def gallery(images: Sequence[tuple[NDArray[np.uint8], str]], columns: int, title: str) -> Figure:
-    """Draw images in rows, each with a text above it."""
-    rows = max(math.ceil(len(images) / columns), 1)
-    figure = Figure(figsize=(columns * 1.5, rows * 1.85 + 0.4), layout="constrained")
-    figure.suptitle(title)
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.axis("off")
-    for axes, (image, text) in zip(figure.axes, images, strict=False):
-        axes.imshow(image)
-        axes.set_title(text, fontsize=8)
+def mistakes(table: pd.DataFrame, images: Images, overlays: Mapping[str, Images]) -> Figure:
+    """Draw the most confident mistakes, each with Grad-CAM of the predicted class."""
+    figure = Figure(figsize=(12, 5.95), layout="constrained")
+    figure.suptitle("The most confident mistakes: actual class, and Grad-CAM of the predicted one")
+    axes = figure.subplots(3, 8).reshape(-1, 2)  # image and overlay
+    for each in axes.flat:
+        each.axis("off")
+    shown = images[table.index.to_numpy(np.int64)]
+    for pair, mistake, image, overlay in zip(
+        axes, table.itertuples(), shown, overlays["predicted"], strict=False
+    ):
+        pair[0].imshow(image)
+        pair[0].set_title(f"actual: {mistake.actual}", fontsize=8)
+        pair[1].imshow(overlay)
+        pair[1].set_title(f"{mistake.predicted} ({mistake.confidence:.0%})", fontsize=8)
     return figure
 
 

@@ -11,8 +11,7 @@ function element(kind, text, className) {
 }
 
 // The same as the macro `card` of page.html, for images that are too many to be written out.
-function card(index) {
-  const shown = data.images[index];
+function card(shown) {
   const card = element("li", "", "card");
   const image = element("span", "", "image");
   image.setAttribute("role", "img");

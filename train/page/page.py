@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,7 @@ class Gallery:
     def __init__(self, test: Evaluation) -> None:
         """Take the images to choose from."""
         self.mosaic = Mosaic(test.images.shape[1])
-        self.records: list[dict[str, Any]] = []
         self._images, self._predictions = test.images, test.predictions.to_dict("records")
-        self._numbers: dict[int, int] = {}
 
     def record(self, row: int) -> dict[str, Any]:
         """Return place in the mosaic, name and actual class of an image, and its likeliest classes.
@@ -57,13 +56,6 @@ class Gallery:
             "actual": prediction["actual"],
             "top": [(name, share, percent(share, 0)) for name, share in pairs],
         }
-
-    def number(self, row: int) -> int:
-        """Return the position of an image in `records`, which takes it in if it is new."""
-        if row not in self._numbers:
-            self._numbers[row] = len(self.records)
-            self.records.append(self.record(row))
-        return self._numbers[row]
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -96,34 +88,27 @@ def headline(report: Report, published: pd.DataFrame) -> list[tuple[str, str, st
     ]
 
 
-def confusion(report: Report, gallery: Gallery) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
-    """Return the cells of the confusion matrix by rows, and title, count and images of those not empty."""
-    groups = by_confidence(report.test.predictions).groupby(["actual", "predicted"], sort=False).groups
-    totals = report.tables["confusion"].sum(axis=1).clip(lower=1)
-    matrix: list[list[dict[str, Any]]] = []
-    contents: dict[str, Any] = {}
-    for row, actual in enumerate(CLASSES):
-        matrix.append([])
-        for column, predicted in enumerate(CLASSES):
-            rows = [int(index) for index in groups.get((actual, predicted), [])]
-            count, key = len(rows), f"{row}-{column}"
-            text = f"{count:,} image{'s' * (count != 1)} of {actual}, predicted {predicted}"
-            matrix[-1].append(
-                {"key": key, "count": count, "share": count / int(totals[actual]), "text": text}
-            )
-            if rows:
-                numbers = [gallery.number(index) for index in rows[:CELL]]
-                contents[key] = {"title": text, "count": count, "images": numbers}
-    return matrix, contents
+def confusion(report: Report, gallery: Gallery) -> dict[str, dict[str, Any]]:
+    """Return the cells of the confusion matrix that are not empty, by `actual/predicted`."""
+    predictions = by_confidence(report.test.predictions)
+    totals, cells = predictions["actual"].value_counts().to_dict(), {}
+    for (actual, predicted), rows in predictions.groupby(["actual", "predicted"]):
+        count = len(rows)
+        cells[f"{actual}/{predicted}"] = {
+            "title": f"{count:,} image{'s' * (count != 1)} of {actual}, predicted {predicted}",
+            "count": count,
+            "share": count / totals[actual],
+            "images": [gallery.record(row) for row in rows.index[:CELL]],
+        }
+    return cells
 
 
-def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+def plain(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Return a table's rows, with None for an empty cell."""
-    filled = table.astype(object).where(table.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in filled.to_dict("records")]
+    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
-def labelled(report: Report, gallery: Gallery) -> list[dict[str, Any]]:
+def labelled(report: Report, gallery: Gallery) -> list[dict[Hashable, Any]]:
     """Return the labelled images with their places in the mosaic, those that differ first."""
     images, table = report.labelled.images, report.tables["labelled"]
     rows = plain(table.sort_values(["differ", "image"], ascending=[False, True]))[:LISTED]
@@ -161,14 +146,12 @@ def plots(report: Report) -> dict[str, Markup]:
 def images(report: Report) -> dict[str, Any]:
     """Return the images of the page with their texts."""
     gallery = Gallery(report.test)
-    matrix, cells = confusion(report, gallery)
     wrong, overlays = mistakes(report, gallery)
     return {
-        "confusion": matrix,
+        "cells": confusion(report, gallery),
         "mistakes": wrong,
         "uncertain": [gallery.record(row) for row in report.tables["uncertain"].index],
         "labelled": labelled(report, gallery),
-        "data": {"cells": cells, "images": gallery.records, "columns": COLUMNS},
         "mosaic": {"uri": gallery.mosaic.uri(), "rows": gallery.mosaic.rows},
         "overlays": {"uri": overlays.uri(OVERLAY_QUALITY), "rows": overlays.rows},
         "columns": COLUMNS,

@@ -19,7 +19,7 @@ from data.datasets.dataset import CLASSES, Dataset, image_name
 from tests.train.page.run_files import label, prepare
 from train import evaluate, report
 from train.evaluation import results
-from train.page import files, page
+from train.page import page
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +52,7 @@ def opened(browser: Browser, folder: Path, request: pytest.FixtureRequest) -> It
     opened.on("request", lambda request: events.append(request.url))
     opened.on("console", lambda message: events.append(message.text))
     opened.on("pageerror", lambda error: events.append(str(error)))
-    address = (folder / files.FOLDER / "index.html").as_uri()
+    address = (folder / report.FOLDER / "index.html").as_uri()
     opened.goto(address)
     yield opened
     assert [event for event in events if not event.startswith(("data:", address))] == []
@@ -85,7 +85,7 @@ def test_every_image_is_the_one_of_its_name(opened: Page, few: Dataset) -> None:
 
 
 def test_an_overlay_has_the_name_of_its_class(opened: Page, folder: Path) -> None:
-    first = pd.read_csv(folder / files.FOLDER / "mistakes.csv").iloc[0]
+    first = pd.read_csv(folder / report.FOLDER / "mistakes.csv").iloc[0]
     card = opened.locator("#mistakes ~ .cards .card").first
     captions = card.locator("figcaption").all_inner_texts()
     assert captions == [f"{first['predicted']}?", f"{first['actual']}?"]
@@ -106,7 +106,7 @@ def test_a_page_with_megabytes_of_images_shows_them(
     monkeypatch.setattr(page, "CELL", 800)
     evaluate.main()
     report.main()
-    path = files.FOLDER / "index.html"
+    path = report.FOLDER / "index.html"
     assert path.stat().st_size > 3e6
     opened = browser.new_page()
     opened.goto(path.absolute().as_uri())
@@ -123,7 +123,7 @@ def test_the_curves_end_in_the_test_accuracy(opened: Page, folder: Path) -> None
 
 
 def test_a_cell_shows_its_images_and_escape_closes_it(opened: Page, folder: Path) -> None:
-    counts = pd.read_csv(folder / files.FOLDER / "confusion.csv", index_col="actual")
+    counts = pd.read_csv(folder / report.FOLDER / "confusion.csv", index_col="actual")
     actual, predicted = next(
         (row, column) for row in CLASSES for column in CLASSES if row != column and counts.loc[row, column]
     )
@@ -156,7 +156,7 @@ def test_the_matrix_is_a_single_tab_stop_with_arrow_keys(opened: Page) -> None:
 def test_labelled_images_are_listed_where_classes_differ_and_all_on_demand(
     opened: Page, folder: Path
 ) -> None:
-    table = pd.read_csv(folder / files.FOLDER / "labelled.csv")
+    table = pd.read_csv(folder / report.FOLDER / "labelled.csv")
     rows = opened.locator("#side-by-side tbody tr")
     expect(rows).to_have_count(3)
     assert sum(row.is_visible() for row in rows.all()) == table["differ"].sum()

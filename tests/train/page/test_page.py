@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from data.common.files import write_json
-from data.datasets.dataset import CLASSES, Dataset
+from data.datasets.dataset import Dataset
 from tests.tiny import ROOT
 from tests.train.page.run_files import prepare
 from train import evaluate, report
 from train.evaluation.results import SIDES, Evaluation, Images
-from train.page import contents, files, page
+from train.page import contents, page
 from train.page.contents import Report, RunInfo
 from train.page.labelled import Labelled
 
@@ -56,13 +56,14 @@ def test_the_headline_compares_with_the_published_run() -> None:
 
 def test_cells_hold_shares_of_their_row_and_the_most_confident_first() -> None:
     shown = reported(["cat", "cat", "dog", "cat"], ["cat", "dog", "dog", "dog"], [0.5, 0.6, 0.7, 0.9])
-    gallery = page.Gallery(shown.test)
-    matrix, cells = page.confusion(shown, gallery)
-    cat, dog = CLASSES.index("cat"), CLASSES.index("dog")
-    assert [round(cell["share"], 2) for cell in matrix[cat] if cell["count"]] == [0.33, 0.67]
-    cell = cells[f"{cat}-{dog}"]
-    assert cell["title"] == "2 images of cat, predicted dog"
-    assert [gallery.records[row]["name"] for row in cell["images"]] == ["test-00003", "test-00001"]
+    cells = page.confusion(shown, page.Gallery(shown.test))
+    assert {key: round(cell["share"], 2) for key, cell in cells.items()} == {
+        "cat/cat": 0.33,
+        "cat/dog": 0.67,
+        "dog/dog": 1,
+    }
+    assert cells["cat/dog"]["title"] == "2 images of cat, predicted dog"
+    assert [image["name"] for image in cells["cat/dog"]["images"]] == ["test-00003", "test-00001"]
 
 
 def test_without_a_mistake_the_page_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,13 +82,13 @@ def test_without_labels_the_page_has_the_commands(
     prepare(few)
     evaluate.main()
     report.main()
-    text = (files.FOLDER / "index.html").read_text()
+    text = (report.FOLDER / "index.html").read_text()
     assert "No image is labelled yet." in text
     assert "python -m annotate serve" in text
 
     write_json(contents.LABEL_METRICS, {"images": 3, "labelled": 2})  # with boxes alone
     report.main()
-    text = (files.FOLDER / "index.html").read_text()
+    text = (report.FOLDER / "index.html").read_text()
     assert "2 of 3 images are labelled, none of them with a class" in text
 
 
