@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 import typer
 from numpy.typing import NDArray
+from PIL import Image
 
 from data.common.cli import STARTS_AGAIN, run
 from data.common.errors import UserError, some
@@ -38,13 +39,15 @@ from data.images.walk import Skipped
 from train.core import model as models
 from train.core.device import choose_device, keep_large_blocks
 from train.core.model import MODEL, Model
-from train.prediction import batches, regions, sources, writers
-from train.prediction.columns import DIGITS, margin, ranked
-from train.prediction.writers import Format
+from train.evaluation.columns import DIGITS, margin, ranked
+from train.prediction import batches, regions, sources
+from train.prediction.regions import ImageFile
+from train.prediction.writers import Format, as_text
 
 __all__ = ["MODEL", "Model", "Predictions", "load", "margin", "predict", "probabilities", "version"]
 
 IMAGES = "annotate/out/images"  # where annotate/out/labels/boxes.csv was drawn
+STDIN = "-"  # stands for the names on standard input, one a line
 VERSION_DIGITS = 12  # of a model's checksum
 
 
@@ -98,50 +101,50 @@ def predict(
     if not 1 <= top <= len(CLASSES):
         raise ValueError(f"top is {top}; expected 1 to {len(CLASSES)}")
     names = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    return find(names, boxes).predictions(model or load(), top, probabilities)
+    return classify(find(names, boxes), model or load(), top, probabilities)
 
 
 @dataclass(frozen=True)
 class Inputs:
     """The files to classify, as a whole or by their boxes, and what was skipped before any was read."""
 
-    files: Sequence[batches.File]
+    files: Sequence[ImageFile]
     columns: Sequence[str]  # of the table, before the predicted ones
     skipped: Sequence[Skipped]
     notes: Sequence[str] = ()
 
-    def predictions(
-        self,
-        model: Model,
-        top: int,
-        probabilities: bool,
-        advance: Callable[[int], None] = lambda files: None,
-    ) -> Predictions:
-        """Classify them; `advance` is called with the number of files after each batch."""
-        loaded, shares = batches.classify_files(self.files, model, advance)
-        parts = [pd.DataFrame(loaded.rows, columns=list(self.columns)), ranked(shares, CLASSES, top)]
-        if probabilities:
-            parts.append(pd.DataFrame(shares.astype(float).round(DIGITS), columns=list(CLASSES)))
-        problems, notes = (*self.skipped, *loaded.problems), (*self.notes, *loaded.notes)
-        return Predictions(pd.concat(parts, axis=1), problems, notes)
 
-
-def find(
-    names: Sequence[str], boxes: Path | None, listed: Sequence[str] = (), output: Path | None = None
-) -> Inputs:
-    """Find what the names mean; `listed` is what "-" stands for, `output` is not one of the images."""
-    files, skipped = sources.find(names, listed)
-    if output:
-        files = sources.without_output(files, output)
+def find(names: Sequence[str], boxes: Path | None, output: Path | None = None) -> Inputs:
+    """Find the files that the names mean, without the output that an earlier run may have left there."""
+    files, skipped = sources.find(names)
+    if output and output.exists():
+        files = [file for file in files if Path(file).name != output.name or not output.samefile(file)]
     if boxes is None:
         return Inputs([(file, None) for file in files], ["image"], skipped)
     rows = regions.read(boxes)
     # Single images are a choice among those that have boxes; a folder is expected to hold all.
-    chosen = all(name == sources.LIST or Path(name).is_file() for name in names)
-    matched = regions.match(rows, files, chosen=chosen)
-    note = f"left out: {matched.others:,} of {len(rows):,} boxes, of images that were not given"
-    columns = ["image", "box", *rows[0].values]
-    return Inputs(matched.images, columns, [*skipped, *matched.skipped], [note] if matched.others else [])
+    chosen = not any(Path(name).is_dir() for name in names)
+    matched, unmatched, left_out = regions.match(rows, files, chosen=chosen)
+    notes = (
+        [f"left out: {left_out:,} of {len(rows):,} boxes, of images that were not given"] if left_out else []
+    )
+    return Inputs(matched, ["image", "box", *rows[0].values], [*skipped, *unmatched], notes)
+
+
+def classify(
+    inputs: Inputs,
+    model: Model,
+    top: int,
+    probabilities: bool,
+    advance: Callable[[int], None] = lambda files: None,
+) -> Predictions:
+    """Classify the files; `advance` is called with the number of files after each batch."""
+    loaded, shares = batches.classify_files(inputs.files, model, advance)
+    parts = [pd.DataFrame(loaded.rows, columns=list(inputs.columns)), ranked(shares, CLASSES, top)]
+    if probabilities:
+        parts.append(pd.DataFrame(shares.astype(float).round(DIGITS), columns=list(CLASSES)))
+    problems, notes = (*inputs.skipped, *loaded.problems), (*inputs.notes, *loaded.notes)
+    return Predictions(pd.concat(parts, axis=1), problems, notes)
 
 
 def main(
@@ -166,25 +169,32 @@ def main(
 ) -> None:
     """Classify images, or boxes drawn in them."""
     names = paths or ([IMAGES] if boxes else [])
+    if STDIN in names:
+        listed = sys.stdin.read().splitlines()
+        names = [entry for name in names for entry in (listed if name == STDIN else [name]) if entry]
     if not names:
         raise typer.BadParameter("give images, folders, patterns, or - for a list on standard input")
+    if output and output.suffix.lower() in Image.registered_extensions():
+        raise typer.BadParameter(f"--output {output}: predictions are no image; name it .csv or .json")
     for_people = sys.stdout.isatty() and not output and not probabilities
     how = how or (Format.table if for_people else Format.csv)
     if probabilities and (how is Format.table or top > 1):
         raise typer.BadParameter("--probabilities goes with --format csv or json, and without --top")
-    listed = [line for line in sys.stdin.read().splitlines() if line] if sources.LIST in names else []
-    inputs, model = find(names, boxes, listed, output), load(weights)
+    inputs, model = find(names, boxes, output), load(weights)
     with progress("predicting", len(inputs.files), "images", stderr=True) as task:
-        found = inputs.predictions(model, top, probabilities, task.advance)
-    text, unit, count = writers.as_text(found.table, how), "boxes" if boxes else "images", len(found.table)
+        predictions = classify(inputs, model, top, probabilities, task.advance)
+    text, unit, count = (
+        as_text(predictions.table, how),
+        "boxes" if boxes else "images",
+        len(predictions.table),
+    )
     if output:
         write_text(output, text)
         text = f"{output}: {count:,} {unit}\n"
     print(text, end="", flush=True)
-    for line in (*(f"note: {note}" for note in found.notes), *found.problems):
+    for line in (*(f"note: {note}" for note in predictions.notes), *predictions.problems):
         print(line, file=sys.stderr)
-    if found.problems:
-        skipped = [problem.name for problem in found.problems]
+    if skipped := [problem.name for problem in predictions.problems]:
         raise UserError(
             f"{len(skipped):,} of {len(skipped) + count:,} {unit} could not be used: {some(skipped, 3)}",
             f"the reason for each stands above{'; all others are done' if count else ''}.",

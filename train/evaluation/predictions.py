@@ -17,7 +17,7 @@ from torch import Tensor
 from data.datasets.dataset import CLASSES
 from train.core.inference import Score, score
 from train.evaluation.calibration import calibration_error, reliability
-from train.prediction.columns import margin, ranked
+from train.evaluation.columns import margin, ranked
 
 MARGIN_DIGITS = 8  # the least certain images are sorted by it
 

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from data.common.errors import UserError
 from data.datasets.dataset import CLASSES
@@ -20,15 +21,13 @@ from data.images import crop, decode
 from data.images.walk import Skipped
 from train.core.inference import batch_logits
 from train.core.model import Model
-from train.prediction.regions import BoxRow
+from train.prediction.regions import ImageFile
 
 BATCH = 128  # images at once; more are no faster on two cores
 CORES = os.cpu_count() or 1
 # A thread may hold an image of 89 million pixels, 0.4 GB, as much again while it is converted.
 THREADS = min(4, CORES)
 WORKERS = min(8, CORES)  # processes that read ahead for a GPU, each 3,000 to 4,000 small files a second
-
-File = tuple[str, "tuple[BoxRow, ...] | None"]  # its name, and its boxes; None for the image as a whole
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Loaded:
     notes: list[str] = field(default_factory=list)
 
 
-def load(file: File) -> Loaded:
+def load(file: ImageFile) -> Loaded:
     """Read a file and crop it, or its boxes, to what the network takes."""
     (name, boxes), loaded = file, Loaded()
     try:
@@ -64,37 +63,30 @@ def load(file: File) -> Loaded:
     return loaded
 
 
-class Batches(Dataset[list[Loaded]]):
-    """Files, read `BATCH` at a time by some threads."""
-
-    def __init__(self, files: Sequence[File], threads: int) -> None:
-        """Take the files, and how many threads read a batch."""
-        self.files, self.threads = files, threads
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return -(-len(self.files) // BATCH)
-
-    def __getitem__(self, number: int) -> list[Loaded]:
-        """Read a batch."""
-        with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(load, self.files[number * BATCH : (number + 1) * BATCH]))
+def load_batch(files: Sequence[ImageFile], threads: int) -> list[Loaded]:
+    """Read a batch of files by some threads."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(load, files))
 
 
-def loader(files: Sequence[File], device: torch.device) -> DataLoader[list[Loaded]]:
-    """Return what reads the files, in order.
+def loader(files: Sequence[ImageFile], device: torch.device) -> DataLoader[list[Loaded]]:
+    """Return what reads the files, in order, `BATCH` at a time.
 
     For a GPU, processes read ahead. On a CPU all cores read a batch, then all classify it: a core that
     decodes images meanwhile would keep the others waiting in each layer of the network.
     """
-    if device.type == "cpu":
-        return DataLoader(Batches(files, THREADS), batch_size=None)
-    batches = Batches(files, 1)
-    return DataLoader(batches, batch_size=None, num_workers=min(WORKERS, len(batches)))
+    threads, workers = (THREADS, 0) if device.type == "cpu" else (1, WORKERS)
+    batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+    return DataLoader(
+        batches,  # type: ignore[arg-type]  # any sequence will do
+        batch_size=None,
+        collate_fn=partial(load_batch, threads=threads),
+        num_workers=min(workers, len(batches)),
+    )
 
 
 def classify_files(
-    files: Sequence[File], model: Model, advance: Callable[[int], None] = lambda files: None
+    files: Sequence[ImageFile], model: Model, advance: Callable[[int], None] = lambda files: None
 ) -> tuple[Loaded, NDArray[np.float32]]:
     """Return what was read, without its pixels, and the probabilities of each row, N x classes.
 

@@ -57,23 +57,26 @@ class BoxRow:
         return bounds
 
 
+ImageFile = tuple[str, tuple[BoxRow, ...] | None]  # its name, and its boxes; None for the image as a whole
+
+
 def read(path: Path) -> list[BoxRow]:
     """Read a table of boxes. Raises `UserError` for anything else, or one without boxes."""
     texts = dict.fromkeys(("image", *KEPT), str)  # a label may be called 007
     try:
         with readable(path, f'make it with "dvc repro labels"; {EXPECTED}'):
             table = pd.read_csv(path, dtype=texts, encoding="utf-8-sig", **NAMES)
+        missing = [name for name in NEEDED if name not in table]
+        if missing:
+            raise ValueError(f"no column {', '.join(missing)}")
+        if table.empty or table["image"].isna().any():
+            raise ValueError("a row names no image" if len(table) else "no row")
     except ValueError as error:
         raise UserError(f"{path}: not a table of boxes ({str(error).splitlines()[0]})", EXPECTED) from None
-    missing = [name for name in NEEDED if name not in table]
-    if missing:
-        raise UserError(f"{path}: not a table of boxes (no column {', '.join(missing)})", EXPECTED)
-    if table.empty or table["image"].isna().any():
-        what = "a row names no image" if len(table) else "no box in it"
-        raise UserError(f"{path}: {what}", EXPECTED)
     numbers = [name for name in NUMBERS if name in table]
-    table["rotation"] = table.get("rotation", pd.Series(0.0, table.index)).fillna(0)
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce").astype(float)
+    if "rotation" in table:
+        table["rotation"] = table["rotation"].fillna(0)
     values = table[[name for name in (*KEPT, *numbers) if name in table]].to_dict("records")
     return [
         BoxRow(row, image, {str(name): value for name, value in columns.items()})
@@ -81,29 +84,21 @@ def read(path: Path) -> list[BoxRow]:
     ]
 
 
-@dataclass(frozen=True)
-class Matched:
-    """Image files with their boxes, what could not be used, and how many boxes are of images not given."""
-
-    images: list[tuple[str, tuple[BoxRow, ...]]]
-    skipped: list[Skipped]
-    others: int
-
-
-def match(boxes: Iterable[BoxRow], files: Iterable[str], *, chosen: bool) -> Matched:
-    """Match a table's boxes to image files, in the order of the table.
+def match(
+    boxes: Iterable[BoxRow], files: Iterable[str], *, chosen: bool
+) -> tuple[list[ImageFile], list[Skipped], int]:
+    """Return image files with their boxes, in the order of the table; skipped boxes; how many are left out.
 
     Skipped is a box whose image is not among the files, or could be several of them. Where the files are
-    `chosen` among the images of the table, the boxes of others are counted instead, and a file without a box
-    is skipped.
+    `chosen` among the images of the table, the boxes of others are left out instead.
     """
     by_image: dict[str, list[BoxRow]] = {}
     for box in boxes:
         by_image.setdefault(next(endings(os.path.normpath(box.image)), ""), []).append(box)
-    candidates, unused = _candidates(by_image, files)
-    skipped = [Skipped(file, "no box in the table is of this image") for file in unused if chosen]
-    matched: list[tuple[str, tuple[BoxRow, ...]]] = []
-    others = 0
+    candidates = _candidates(by_image, files)
+    matched: list[ImageFile] = []
+    skipped: list[Skipped] = []
+    left_out = 0
     for image, rows in by_image.items():
         names = candidates[image]
         if len(names) == 1:
@@ -112,28 +107,20 @@ def match(boxes: Iterable[BoxRow], files: Iterable[str], *, chosen: bool) -> Mat
             why = f"could be of {names[0]} or {names[1]}" if names else "no such image"
             skipped += [box.skipped(why) for box in rows]
         else:
-            others += len(rows)
-    return Matched(matched, skipped, others)
+            left_out += len(rows)
+    return matched, skipped, left_out
 
 
-def _candidates(images: Iterable[str], files: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the files that each image may be: the one of exactly this path, or all that end in it.
-
-    Also returns the files that are none of the images.
-    """
+def _candidates(images: Iterable[str], files: Iterable[str]) -> dict[str, list[str]]:
+    """Return the files that each image may be: the one of exactly this path, or all that end in it."""
     candidates: dict[str, list[str]] = {image: [] for image in images}
-    exact = {_absolute(image): image for image in candidates}
-    paths: dict[str, str] = {}
-    for file in files:
-        paths.setdefault(_absolute(file), file)  # it may be given twice
-    unused = []
+    paths = {_absolute(file): file for file in files}  # a file may be given twice
     for path, file in paths.items():
-        ends = [end for end in endings(path) if end in candidates]
-        for image in ends:
-            candidates[image].append(file)
-        if not ends and path not in exact:
-            unused.append(file)
-    return candidates | {exact[path]: [paths[path]] for path in exact if path in paths}, unused
+        for end in endings(path):
+            if end in candidates:
+                candidates[end].append(file)
+    exact = {image: [paths[_absolute(image)]] for image in candidates if _absolute(image) in paths}
+    return candidates | exact
 
 
 def _absolute(path: str) -> str:

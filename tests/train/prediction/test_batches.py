@@ -11,13 +11,13 @@ from PIL import Image
 from tests.odd import jpeg
 from tests.tiny import untrained
 from train.prediction import batches
-from train.prediction.regions import BoxRow
+from train.prediction.regions import BoxRow, ImageFile
 
 MODEL = untrained()
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> list[batches.File]:
+def files(tmp_path: Path) -> list[ImageFile]:
     """Return eleven images of noise."""
     noise = np.random.default_rng(1).integers(256, size=(11, 32, 32, 3), dtype=np.uint8)
     paths = [tmp_path / f"{number:02}.png" for number in range(11)]
@@ -27,7 +27,7 @@ def files(tmp_path: Path) -> list[batches.File]:
 
 
 def test_predictions_do_not_depend_on_batches_threads_and_processes(
-    files: list[batches.File], monkeypatch: pytest.MonkeyPatch
+    files: list[ImageFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def shares() -> NDArray[np.float32]:
         counts: list[int] = []
@@ -72,8 +72,8 @@ def test_each_box_is_cropped_and_those_that_show_nothing_are_skipped(tmp_path: P
     assert list(map(str, loaded.problems)) == ["a, box 2: outside the image of 100 x 50 pixels"]
 
 
-def test_an_error_of_ours_ends_it(files: list[batches.File], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(_: batches.File) -> batches.Loaded:
+def test_an_error_of_ours_ends_it(files: list[ImageFile], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: ImageFile) -> batches.Loaded:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(batches, "load", fails)

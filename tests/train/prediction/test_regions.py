@@ -47,8 +47,8 @@ def test_names_that_look_like_numbers_other_columns_and_a_byte_order_mark(tmp_pa
         (b"image,x\na,1\n", "not a table of boxes (no column y, width, height)"),
         (b'image,x,y,width,height\n"a,1,1', "not a table of boxes ("),
         (b"image,x,y,width,height\na,1,1,1,1\nb,1,1,1,1,1\n", "not a table of boxes ("),
-        (HEAD.encode(), "no box in it"),
-        (b"image,x,y,width,height\n,1,1,1,1\n", "a row names no image"),
+        (HEAD.encode(), "not a table of boxes (no row)"),
+        (b"image,x,y,width,height\n,1,1,1,1\n", "not a table of boxes (a row names no image)"),
     ],
 )
 def test_a_file_that_is_no_table_of_boxes(tmp_path: Path, content: bytes, what: str) -> None:
@@ -108,9 +108,12 @@ def matched(
     boxes: list[BoxRow], files: list[str], chosen: bool
 ) -> tuple[list[tuple[str, list[int]]], list[str], int]:
     """Return each file with the numbers of its boxes, what is skipped, and how many boxes are left out."""
-    found = regions.match(boxes, files, chosen=chosen)
-    images = [(file, [box.row for box in boxes]) for file, boxes in found.images]
-    return images, [str(problem) for problem in found.skipped], found.others
+    images, skipped, left_out = regions.match(boxes, files, chosen=chosen)
+    return (
+        [(file, [box.row for box in boxes or ()]) for file, boxes in images],
+        list(map(str, skipped)),
+        left_out,
+    )
 
 
 def test_images_are_matched_by_path_name_or_stem_in_the_order_of_the_table() -> None:
@@ -123,16 +126,14 @@ def test_images_are_matched_by_path_name_or_stem_in_the_order_of_the_table() -> 
 
 def test_of_chosen_images_the_boxes_of_others_are_counted() -> None:
     boxes = rows("a", "b", "c", "a", "b")
-    assert matched(boxes, ["p/a.png"], chosen=True) == ([("p/a.png", [1, 4])], [], 3)
-    skipped = ["p/d.png: no box in the table is of this image"]
-    assert matched(boxes, ["p/d.png"], chosen=True) == ([], skipped, 5)
+    assert matched(boxes, ["p/a.png", "p/d.png"], chosen=True) == ([("p/a.png", [1, 4])], [], 3)
 
 
 @pytest.mark.parametrize(
     ("name", "files", "expected"),
     [
         ("a", ["n/a.png", "n/a.png"], "n/a.png"),
-        ("a.png", ["n/a.png", "./n/../n/a.png", str(Path("n/a.png").absolute())], "n/a.png"),
+        ("a.png", [str(Path("n/a.png").absolute()), "n/a.png", "./n/../n/a.png"], "./n/../n/a.png"),
         ("deep/b.png", ["n/deep/b.png", "n/b.png"], "n/deep/b.png"),
         ("./deep//b.png", ["n/deep/b.png"], "n/deep/b.png"),
         ("eep/b.png", ["n/deep/b.png"], "eep/b.png, box 1: no such image"),

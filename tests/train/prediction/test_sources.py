@@ -5,11 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from data.common.errors import UserError
-from tests.odd import bomb
-from train.prediction.sources import find, without_output
+from train.prediction.sources import find
 
 NAMES = [
     "b.png",
@@ -66,13 +63,11 @@ def test_files_folders_and_patterns(images: Path, names: list[str], files: list[
     ("name", "problem"),
     [
         ("nowhere", "nowhere: no such file or folder"),
-        ("", "'': no such file or folder"),
         ("images/b.png/c.png", "images/b.png/c.png: no such file or folder"),
         ("a" * 5000, "File name too long"),
         ("images/empty", "images/empty: no image in this folder"),
         ("images/*.gif", "images/*.gif: no file matches this pattern"),
-        ("pipe", "pipe: neither a file nor a folder"),
-        ("-", "standard input: no name on the list"),
+        ("pipe", "pipe: no such file or folder"),
     ],
 )
 def test_what_leads_to_no_image_is_skipped_and_the_rest_found(images: Path, name: str, problem: str) -> None:
@@ -102,29 +97,3 @@ def test_links_to_files_and_folders_are_followed(images: Path) -> None:
     (images / "empty/folder").symlink_to("../a")
     below = [f"images/empty/folder/{name}" for name in ("1.jpg", "2.png", "deep/er/x.png")]
     assert find(["images/empty"]) == (["images/empty/file.png", *below], [])
-
-
-def test_names_on_a_list_are_no_patterns(images: Path) -> None:
-    names = [f"images/{name}" for name in NAMES]
-    assert find(["-", "images/a/1.jpg"], names) == ([*names, "images/a/1.jpg"], [])
-    files, [skipped] = find(["-"], ["images/*.png"])
-    assert (files, str(skipped)) == ([], "images/*.png: no such file or folder")
-
-
-def test_the_output_of_an_earlier_run_is_not_one_of_the_images(images: Path) -> None:
-    files = ["images/b.png", "images/p.csv", "other/p.csv"]
-    assert without_output(files, images / "p.csv") == files
-    (images / "p.csv").touch()
-    assert without_output(files[:2], images / "p.csv") == ["images/b.png"]
-
-
-@pytest.mark.parametrize(
-    "size", [None, 9_500, 20_000]
-)  # 9,500: more pixels than are read; 20,000: than opened
-def test_the_output_replaces_no_image(images: Path, size: int | None) -> None:
-    if size:
-        (images / "b.png").write_bytes(bomb(size))
-    else:
-        Image.new("1", (8, 8)).save(images / "b.png")
-    with pytest.raises(UserError, match="is an image"):
-        without_output([], images / "a/../b.png")

@@ -26,8 +26,10 @@ def test_json_is_a_list_in_which_an_empty_cell_is_null() -> None:
     assert json.loads(as_text(TABLE[:0], Format.json)) == []
 
 
-def test_a_table_has_a_head_and_aligned_lines() -> None:
-    lines = as_text(TABLE, Format.table).splitlines()
-    assert lines[0].split() == ["image", "box", "label", "predicted", "confidence"]
-    assert lines[2].split() == ["Ünïcode.png", "2", "cat", "cat", "0.25"]
-    assert len(set(map(len, lines))) == 1
+def test_a_table_for_people_is_aligned_and_confidences_are_in_per_cent() -> None:
+    ranked = TABLE.assign(predicted_2=["automobile", "dog"], confidence_2=[0.0999, 0.02])
+    assert as_text(ranked, Format.table).splitlines() == [
+        "image                     box  label  class         2",
+        'with "quotes", comma.png    1         frog   50.0%  automobile  10.0%',
+        "Ünïcode.png                 2  cat    cat    25.0%  dog          2.0%",
+    ]

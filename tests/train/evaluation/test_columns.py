@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from train.prediction.columns import margin, ranked
+from train.evaluation.columns import margin, ranked
 
 SHARES = np.array([[0.2, 0.70004, 0.09996], [0.4, 0.2, 0.4]])
 

@@ -1,6 +1,6 @@
 """Measure prediction from files against the bare forward pass.
 
-    python -m train.bench.predict [--images 5000] [--rounds 10] [--out FILE]
+    python -m train.bench.prediction [--images 5000] [--rounds 10] [--out FILE]
 
 Both are measured in turn, so that a busy machine slows both: all of train.predict but the writing, over PNG
 files of 32 x 32 pixels; and the same network on a batch in memory. Reads data/out/dataset/train.safetensors
@@ -45,8 +45,7 @@ def write_files(folder: Path, count: int) -> list[str]:
 def from_files(names: Sequence[str], model: Model) -> float:
     """Return how many files a second are read and classified."""
     started = time.perf_counter()
-    rows = len(predict.predict(names, model=model).table)
-    return rows / (time.perf_counter() - started)
+    return len(predict.predict(names, model=model).table) / (time.perf_counter() - started)
 
 
 def forward(model: Model, count: int, device: torch.device) -> float:
@@ -66,8 +65,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         names = write_files(Path(folder), count)
         forward(model, BATCH, device)  # warms up
-        for number in range(rounds):
-            part = names[number::rounds]
+        for part in (names[number::rounds] for number in range(rounds)):
             bare.append(forward(model, len(part), device))
             files.append(from_files(part, model))
     rates = {"files": round(median(files), 1), "forward": round(median(bare), 1)}
