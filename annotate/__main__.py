@@ -19,11 +19,7 @@ COMMANDS = {
     "labels": ("annotate.labels", "main", "Stage: check the labels and write them in every format."),
     "serve": ("annotate.commands.serve", "serve", "Start Label Studio on this machine, installed at first."),
     "push": ("annotate.commands.push", "push", "Bring images, scheme and suggestions to Label Studio."),
-    "status": (
-        "annotate.commands.status",
-        "status",
-        "Show who has labelled what, and what is left.",
-    ),
+    "status": ("annotate.commands.status", "status", "Show who has labelled what, and what is left."),
     "next": ("annotate.commands.next", "next_images", "Choose which images to label next, by a model."),
     "stop": ("annotate.commands.serve", "stop", "Stop the Label Studio that serve started."),
 }

@@ -82,11 +82,7 @@ def text_of(env: Path) -> str:
     Raises `UserError` if it cannot be read.
     """
     with readable(env, ""):
-        try:
-            with env.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
+        return env.read_bytes().decode(errors="surrogateescape") if env.exists() else ""
 
 
 def _is_valid(url: str) -> bool:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from annotate.server import environment
 from tests.annotate import studio
 from tests.annotate.clone import Clone, opened
-from tests.annotate.proxy import Proxy, before, running
+from tests.annotate.proxy import FakeServer, Proxy, running
 from tests.tiny import ROOT
 
 
@@ -28,63 +23,11 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A reply; `cut` promises more bytes than come, `wait` is in seconds, `location` redirects."""
-
-    status: int = 200
-    body: bytes = b""
-    kind: str = "application/json"
-    cut: bool = False
-    wait: float = 0.0
-    location: str = ""
-
-
-@dataclass
-class FakeServer:
-    """Gives the replies of each path in turn, the last one again and again, and records the requests."""
-
-    replies: dict[str, list[Reply]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    tokens: set[str] = field(default_factory=set)
-    url: str = ""
-
-    def next(self, url: str) -> Reply:
-        path = urlsplit(url).path.rstrip("/")
-        self.asked.append(path)
-        waiting = self.replies.get(path, [Reply(404, b'{"detail": "Not found."}')])
-        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
-
-
-def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fake.tokens.add(self.headers.get("Authorization", ""))
-            reply = fake.next(self.path)
-            time.sleep(reply.wait)
-            self.send_response(reply.status)
-            self.send_header("Content-Type", reply.kind)
-            if reply.location:
-                self.send_header("Location", reply.location)
-            self.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
-            with suppress(ConnectionError):  # the client may be gone
-                self.end_headers()
-                self.wfile.write(reply.body)
-
-        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815, the library's own names
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, the library's own name
-            pass
-
-    return Handler
-
-
 @pytest.fixture
 def fake() -> Iterator[FakeServer]:
     """Run a server with prepared replies."""
     fake = FakeServer()
-    with running(_handler(fake)) as fake.url:
+    with running(fake.respond) as fake.url:
         yield fake
 
 
@@ -139,6 +82,7 @@ def project(
 @pytest.fixture
 def proxy(project: Clone) -> Iterator[Proxy]:
     """Reach the server of `project` through a proxy that can fail."""
-    with before(project.account.url) as proxy:
+    proxy = Proxy(project.account.url)
+    with running(proxy.respond) as proxy.url:
         project.by(proxy.url)
         yield proxy

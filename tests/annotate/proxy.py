@@ -1,29 +1,64 @@
-"""A proxy in front of a real server, with the faults that a test wants."""
+"""Servers with the replies that a test wants: of its own, or a proxy in front of a real server."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import requests
 
-Answer = tuple[int, str, bytes]  # HTTP state, kind of content, content
 OWN = {"host", "connection", "content-length", "accept-encoding"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply; `cut` promises more bytes than come, `wait` is in seconds, `location` redirects."""
+
+    status: int = 200
+    body: bytes = b""
+    kind: str = "application/json"
+    cut: bool = False
+    wait: float = 0.0
+    location: str = ""
+
+
+CUT = Reply(cut=True)
+Respond = Callable[[BaseHTTPRequestHandler, bytes], Reply]  # a request and its body to the reply
+
+
+@dataclass
+class FakeServer:
+    """Gives the replies of each path in turn, the last one again and again, and records the requests."""
+
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+    url: str = ""
+
+    def respond(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply:
+        """Return the next reply."""
+        path = urlsplit(request.path).path.rstrip("/")
+        self.asked.append(path)
+        self.tokens.add(request.headers.get("Authorization", ""))
+        waiting = self.replies.get(path, [Reply(404, b'{"detail": "Not found."}')])
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
 
 @dataclass
 class Fault:
-    """What happens at the `at`-th request of a method whose path holds `part`, instead of an answer.
+    """The reply to the `at`-th request of a method whose path holds `part`, in place of the server's.
 
-    `answer` None cuts the connection; with `done` the real server does the work first.
+    With `done` the real server does the work first.
     """
 
     method: str
     part: str
-    answer: Answer | None = None
+    reply: Reply = CUT
     at: int = 1
     times: int = 1
     done: bool = False
@@ -46,47 +81,38 @@ class Proxy:
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
-    def count(self, method: str, part: str) -> int:
-        """Return how many requests were made of a method with `part` in the path."""
-        return sum(request.startswith(method) and part in request for request in self.asked)
-
-
-def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _any(self) -> None:
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            proxy.asked.append(f"{self.command} {self.path}")
-            fault = next((fault for fault in proxy.faults if fault.meets(self.command, self.path)), None)
-            answer = None if fault and not fault.done else self._ask(content)
-            if fault:
-                fault.then()
-                answer = fault.answer
-            with suppress(ConnectionError):  # the client may be gone
-                self._say(answer)
-
-        def _ask(self, content: bytes) -> Answer:
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in OWN}
-            reply = requests.request(
-                self.command, proxy.target + self.path, data=content, headers=headers, allow_redirects=False
+    def respond(self, request: BaseHTTPRequestHandler, body: bytes) -> Reply:
+        """Return the reply of a fault or of the real server."""
+        method, path = request.command, request.path
+        self.asked.append(f"{method} {path}")
+        fault = next((fault for fault in self.faults if fault.meets(method, path)), None)
+        reply = None
+        if not fault or fault.done:
+            headers = {name: value for name, value in request.headers.items() if name.lower() not in OWN}
+            answer = requests.request(
+                method, self.target + path, data=body, headers=headers, allow_redirects=False, timeout=600
             )
-            return reply.status_code, reply.headers.get("Content-Type", ""), reply.content
+            reply = Reply(answer.status_code, answer.content, answer.headers.get("Content-Type", ""))
+        if fault:
+            fault.then()
+        return fault.reply if fault else reply or CUT
 
-        def _say(self, answer: Answer | None) -> None:
-            self.close_connection = True
-            if answer is None:
-                self.connection.close()
-                return
-            state, kind, content = answer
-            self.send_response(state)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815, the library's own names
+def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            reply = respond(self, self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+            time.sleep(reply.wait)
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.kind)
+            if reply.location:
+                self.send_header("Location", reply.location)
+            self.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
+            with suppress(ConnectionError):  # the client may be gone
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815, the library's own names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002, the library's own name
             pass
@@ -95,9 +121,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def running(respond: Respond) -> Iterator[str]:
     """Run a server on a free port of this machine; yield its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(respond))
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -107,11 +133,3 @@ def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@contextmanager
-def before(target: str) -> Iterator[Proxy]:
-    """Run a proxy in front of a server."""
-    proxy = Proxy(target)
-    with running(_handler(proxy)) as proxy.url:
-        yield proxy

@@ -130,10 +130,3 @@ def test_an_image_counts_as_labelled(
 ) -> None:
     strange = entry("not ours", annotation(choice("cat")))
     assert len(labelled([entry("test-00003", *annotations), strange], tasks)) == expected
-
-
-def test_a_file_that_is_no_export_is_kept_for_git_to_mend() -> None:
-    EXPORT.write_text("<<<<<<< HEAD\n[]")
-    with pytest.raises(UserError, match="git could not merge two branches"):
-        export.main()
-    assert EXPORT.read_text() == "<<<<<<< HEAD\n[]"

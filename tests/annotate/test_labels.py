@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from annotate import labels
-from annotate.labelling.export_file import normalise, unlabelled
+from annotate.labelling.export_file import normalise
 from annotate.labelling.tasks import Task
 from annotate.labels import cifar10_classes
 from data.common.errors import UserError
@@ -93,15 +93,6 @@ def test_everything_is_written_and_the_same_bytes_again(
     )
     labels.main()
     assert snapshot(room) == first
-
-
-def test_with_nothing_labelled_the_numbers_say_so(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tasks = [image(f"test-{number:05}") for number in range(3)]
-    write_room(tasks, unlabelled(tasks))
-    labels.main()
-    assert rows("labels.csv") == rows("boxes.csv") == []
-    assert [row["kind"] for row in rows("problems.csv")] == ["unlabelled"] * 3
-    assert capsys.readouterr().out.startswith("0 of 3 images labelled, 0 skipped, 0 boxes\n")
 
 
 def test_cifar10s_own_classes_come_from_the_samples_index(

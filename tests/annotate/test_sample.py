@@ -86,18 +86,6 @@ def test_more_images_than_there_are(params: Params) -> None:
         sample.main()
 
 
-def test_images_from_a_folder(params: Params) -> None:
-    for number in range(5):
-        photo(f"cat {number}.bmp", number)
-    params("photos", 3)
-    sample.main()
-    tasks = read_tasks()
-    assert len(tasks) == 3
-    assert all(task.image_id.startswith("image-") for task in tasks)
-    with Image.open(tasks[0].image) as image:
-        assert (image.mode, image.size, image.format) == ("RGB", (40, 20), "PNG")
-
-
 def test_files_that_are_not_images_are_named_and_skipped(
     params: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,13 +130,6 @@ def test_too_few_readable_images_leave_what_was_there(room: Path, params: Params
         sample.main()
     assert "annotate.images" in error.value.hint
     assert snapshot(room / "annotate") == before
-
-
-def test_an_empty_folder(room: Path, params: Params) -> None:
-    (room / "photos").mkdir()
-    params("photos", 2)
-    with pytest.raises(UserError, match="photos has 0 different"):
-        sample.main()
 
 
 def test_a_choice_is_not_balanced_by_class() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from annotate.label_studio import transfer
 from tests.annotate.clone import Clone
-from tests.annotate.proxy import Fault, Proxy
+from tests.annotate.proxy import Fault, Proxy, Reply
 
 pytestmark = pytest.mark.server
 
-EMPTY = (200, "application/json", b"{}")
-HTML = (200, "text/html", b"<html>log in</html>")
-FAILS = (500, "application/json", b'{"detail": "out of order"}')
-BUSY = (503, "text/html", b"wait")
+EMPTY = Reply(200, b"{}")
+HTML = Reply(200, b"<html>log in</html>", "text/html")
+FAILS = Reply(500, b'{"detail": "out of order"}')
+BUSY = Reply(503, b"wait", "text/html")
 STORAGES = "/api/storages/localfiles/?project="
 
 
@@ -28,9 +28,13 @@ STORAGES = "/api/storages/localfiles/?project="
         (Fault("POST", "/import", EMPTY), "is not a Label Studio server", "LABEL_STUDIO_URL"),
         (Fault("POST", "/import", FAILS), "HTTP 500: out of order", "nothing is sent twice"),
         (Fault("POST", "/import", FAILS, done=True), "HTTP 500: out of order", "nothing is sent twice"),
-        (Fault("POST", "/import", None, done=True), "cannot reach Label Studio", "annotate serve"),
-        (Fault("GET", "/api/tasks", None, times=9), "cannot reach Label Studio", "annotate serve"),
-        (Fault("POST", "/import", (413, "text/html", b"<html>")), "failed with HTTP 413", "server's log"),
+        (Fault("POST", "/import", done=True), "cannot reach Label Studio", "annotate serve"),
+        (Fault("GET", "/api/tasks", times=9), "cannot reach Label Studio", "annotate serve"),
+        (
+            Fault("POST", "/import", Reply(413, b"<html>", "text/html")),
+            "HTTP 413",
+            "server's log",
+        ),
     ],
 )
 def test_a_fault_ends_in_an_error_and_the_next_push_finishes_the_work(

@@ -17,13 +17,13 @@ from annotate.labelling.export_file import normalise
 from annotate.labelling.tasks import TASKS, write_tasks
 from tests.annotate.builders import DEFAULT, FIXTURES
 from tests.annotate.clone import Clone, write_json
-from tests.annotate.proxy import Fault, Proxy
+from tests.annotate.proxy import Fault, Proxy, Reply
 from tests.tiny import ROOT
 
 pytestmark = pytest.mark.server
 
 PEOPLE = ROOT / "annotate/project/label_config_people.xml"
-FAILS = (500, "application/json", b'{"detail": "out of order"}')
+FAILS = Reply(500, b'{"detail": "out of order"}')
 VIA_NAMES = ("street 1 (2)", "IMG (12)", "corner_4 (5)")
 
 

@@ -117,11 +117,6 @@ def test_attributes_come_back() -> None:
     assert (annotation.boxes, problems) == ((box,), [])
 
 
-def test_an_empty_attribute_is_none() -> None:
-    (imported,), _ = read(a_cat(attributes={"occluded": False, "note": "", "pose": "sitting"}))
-    assert imported.boxes[0].attributes == {"pose": ("sitting",)}
-
-
 @pytest.mark.parametrize(
     "changes", [{"image_id": 9}, {"category_id": 9}, {"iscrowd": 1}, {"bbox": [1, 2, 3]}, {"bbox": None}]
 )

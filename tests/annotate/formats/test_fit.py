@@ -44,16 +44,6 @@ def test_labels_and_attributes_of_a_box(
     assert [(each.kind, each.what) for each in problems] == expected
 
 
-def test_a_rating_as_pandas_writes_it() -> None:
-    annotation, problems = fitted(with_box("kid", {"label": ("4.0",)}), scheme=PEOPLE)
-    assert (annotation.boxes[0].attributes, problems) == ({"label": "4"}, [])
-
-
-def test_a_scheme_without_boxes() -> None:
-    annotation, problems = fitted(with_box(None, {"type": ("cat",)}), scheme=CLASSES)
-    assert (annotation.boxes, [each.kind for each in problems]) == ((), ["unknown class"])
-
-
 @pytest.mark.parametrize(
     ("word", "options", "expected"),
     [

@@ -64,10 +64,3 @@ def test_the_image_of_a_task_in_another_project(room: Path, data: dict[str, Any]
     loaded = load_tasks({"id": 17, "data": data, "annotations": [{"result": [choice("cat")]}]})
     assert [(each.image, each.kind) for each in loaded.problems] == [(name, "not ours")]
     assert "1 annotations left out" in loaded.problems[0].what
-
-
-def test_annotations_without_anything_usable_are_left_out(room: Path) -> None:
-    task = {"data": {"image_id": "a"}, "annotations": [{"result": [choice("unicorn")]}]}
-    loaded = load_tasks(task)
-    assert loaded.annotations == ()
-    assert "unknown class" in {each.kind for each in loaded.problems}

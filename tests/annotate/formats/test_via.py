@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotate.formats import via
-from annotate.formats.imported import FormatError, ImportedImage, words
+from annotate.formats.imported import ImportedImage, words
 from annotate.formats.label_studio_json import to_result
 from annotate.formats.load import load
 from annotate.labelling.export_file import normalise
 from annotate.labelling.parse import read as parse
 from annotate.labelling.scheme import read_scheme
 from annotate.labelling.tasks import Task
-from tests.annotate.builders import DEFAULT, FIXTURES, PEOPLE, image, own_image
+from tests.annotate.builders import FIXTURES, PEOPLE, own_image
 from tests.annotate.formats.labelled import SIZES, fitted, near
 from tests.tiny import ROOT
 
@@ -94,15 +94,6 @@ def test_the_same_as_json_of_both_releases_and_as_a_saved_project(own: dict[str,
         assert (loaded.annotations, loaded.problems) == (expected.annotations, expected.problems)
 
 
-def test_answers_about_the_whole_image(room: Path) -> None:
-    record = {"filename": "a.png", "size": -1, "regions": [], "file_attributes": {"class": "cat"}}
-    Path("via.json").write_text(json.dumps({"a.png-1": record}))
-    Path("via.csv").write_text(to_csv(["a.png", {"class": "cat"}, {}, {}]))
-    for path in (Path("via.csv"), Path("via.json")):
-        loaded = load(path, [image("a")], DEFAULT)
-        assert ([each.label for each in loaded.annotations], loaded.problems) == (["cat"], ())
-
-
 def test_images_of_the_same_name_are_left_out(own: dict[str, Task]) -> None:
     tasks = list(own.values())
     head, *rows = VIA.read_text().splitlines()
@@ -132,11 +123,6 @@ def test_images_of_the_same_name_are_left_out(own: dict[str, Task]) -> None:
 )
 def test_words_in_an_attribute(value: Any, expected: tuple[str, ...]) -> None:
     assert words(value) == expected
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(FormatError, match="file_size, file_attributes"):
-        via.read_csv("filename,region_shape_attributes\n")
 
 
 NUMBERS = st.floats(-5, 3000) | st.integers(-5, 3000)

@@ -14,7 +14,7 @@ from annotate.label_studio.transfer import is_served
 from annotate.labelling.tasks import Task
 from data.common.errors import UserError
 from data.common.files import digest
-from tests.annotate.conftest import FakeServer, Reply
+from tests.annotate.proxy import FakeServer, Reply
 
 TOKEN = "5ecret5ecret5ecret5ecret5ecret5ecret5ecr"
 PATH = "/api/projects"
@@ -103,12 +103,6 @@ def test_a_token_in_a_servers_message_is_replaced_before_that_is_cut(fake: FakeS
     error = error_of(fake.url)
     assert error.what.endswith("x ...")
     assert "5ecret" not in str(error)
-
-
-def test_a_url_of_the_browsers_address_bar_is_named(fake: FakeServer) -> None:
-    error = error_of(f"{fake.url}/projects/1/data")
-    assert "is not a Label Studio server" in error.what
-    assert "without /projects or /api" in error.hint
 
 
 @pytest.mark.parametrize("reply", [Reply(body=b"<html>log in</html>", kind="text/html"), Reply(body=b"[1")])

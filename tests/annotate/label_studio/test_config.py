@@ -71,11 +71,6 @@ def test_urls_and_tokens(
     assert "5ecr" not in str(error.value)
 
 
-def test_a_file_in_another_encoding_is_read_as_far_as_possible(room: Path) -> None:
-    (room / ".env").write_bytes(b"# Schl\xfcssel\nLABEL_STUDIO_URL=http://a\nLABEL_STUDIO_API_KEY=abc\n")
-    assert configured() == Server("http://a", "abc", "annotrain")
-
-
 def test_no_server_is_an_error_only_where_one_is_required(room: Path) -> None:
     with pytest.raises(UserError, match="no Label Studio is configured") as error:
         required()

@@ -11,7 +11,7 @@ from annotate.label_studio.config import Server
 from annotate.label_studio.fetch import fetch
 from data.common.errors import UserError
 from tests.annotate.builders import REPLY, reply
-from tests.annotate.conftest import FakeServer, Reply
+from tests.annotate.proxy import FakeServer, Reply
 
 TOKEN = "5ecret5ecret5ecret5ecret5ecret5ecret5ecr"
 EXPORT, PROJECT, PROJECTS = "/api/projects/1/export", "/api/projects/1", "/api/projects"
@@ -52,11 +52,6 @@ def test_all_tasks_of_a_project_by_title_or_number(server: FakeServer, project: 
     assert fetch(at(server, project)) == reply()
     assert server.asked.count(EXPORT) == 1
     assert server.tokens == {f"Token {TOKEN}"}
-
-
-def test_a_project_whose_total_counts_the_skipped_ones_in(server: FakeServer) -> None:
-    server.replies[PROJECT] = [as_json({**COUNTS, "total_annotations_number": 7})]
-    assert fetch(at(server)) == reply()
 
 
 @pytest.mark.parametrize(

@@ -33,18 +33,6 @@ def test_names_in_the_users_own_folder_need_another_option(
     assert "a.png: not ours: no image of that name; 1 boxes left out" in capsys.readouterr().out
     assert "--images" in error.value.hint
     assert read(path, tasks, DEFAULT, Path("own")).annotations
-
-
-def test_a_file_without_labels(room: Path) -> None:
-    with pytest.raises(UserError, match=r"labels\.json") as error:
-        read(write([]), [], DEFAULT, None)
-    assert "tasks.json" in error.value.hint
-
-
-def test_boxes_without_the_class_of_the_image_are_counted(
-    room: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    read(write(COCO), [image("a")], DEFAULT, None)
     assert "1 annotations in it have no class" in capsys.readouterr().out
 
 

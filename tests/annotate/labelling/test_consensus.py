@@ -39,12 +39,6 @@ def test_the_majority_decides(labels: list[str], agreed: str | None, problems: l
     assert image.disputed == bool({"tie", "conflict"} & set(problems))
 
 
-def test_a_dispute_names_annotators_and_classes() -> None:
-    _, [problem] = labelled(by(2, "dog"), by(10, "dog"), by(1, "cat"))
-    classes = "annotator-1: cat, annotator-2: dog, annotator-10: dog; taken: dog"
-    assert problem == Problem("test-00042", "conflict", classes)
-
-
 def test_boxes_are_those_of_the_first_annotator_who_agrees_with_the_majority() -> None:
     box = rectangle("dog", 0, 0, 50, 50)
     image, problems = labelled(by(1, "cat"), by(2, "dog", box), by(3, "dog", box))
@@ -66,11 +60,6 @@ def test_boxes_at_nearly_the_same_place() -> None:
     image, problems = labelled(by(1, "cat", *boxes))
     assert problems == [Problem("test-00042", "near-duplicate", "annotator-1: r2 cat and r3 cat")]
     assert len(image.annotations[0].boxes) == 3
-
-
-def test_cifar10s_class_decides_nothing() -> None:
-    image, problems = labelled(by(1, "cat"), cifar10="dog")
-    assert (image.agreed, image.cifar10, problems) == ("cat", "dog", [])
 
 
 def problems_of(*entries: dict[str, Any]) -> list[str]:

@@ -90,11 +90,6 @@ def test_what_would_be_lost_is_refused_by_name(tmp_path: Path, inside: str, mess
     assert hint in error.value.hint
 
 
-def test_a_missing_scheme(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
-        read_scheme(tmp_path / "label_config.xml")
-
-
 @pytest.mark.parametrize(
     ("text", "number"),
     [

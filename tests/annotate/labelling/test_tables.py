@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from annotate.labelling.records import Problem
 from annotate.labelling.tables import BOXES, LABELS, PROBLEMS, boxes_table, labels_table, problems_table
 from tests.annotate.builders import DEFAULT, PEOPLE, annotation, choice, labelled, rectangle
 
@@ -41,8 +40,3 @@ def test_tables_without_rows_keep_their_columns() -> None:
     assert list(labels_table([], DEFAULT).columns) == list(LABELS)
     assert list(boxes_table([], DEFAULT).columns) == list(BOXES)
     assert list(problems_table([]).columns) == list(PROBLEMS)
-
-
-def test_problems() -> None:
-    table = problems_table([Problem("a", "draft", "1 not submitted")])
-    assert table.to_csv(index=False) == "image,kind,what\na,draft,1 not submitted\n"

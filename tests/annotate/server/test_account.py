@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from annotate.label_studio.config import configured
 from annotate.server import account
 from annotate.server.account import NAMES, Account
 from data.common.errors import UserError
@@ -40,14 +39,6 @@ def test_the_first_account_is_random_and_readable_for_its_owner_only(env: Path) 
     assert list(env.parent.iterdir()) == [env]
 
 
-def test_the_pipeline_reads_the_account(env: Path) -> None:
-    login = account.load(8123)
-    account.save(login)
-    server = configured(env)
-    assert server
-    assert (server.url, server.token) == ("http://127.0.0.1:8123", login.token)
-
-
 def test_the_secrets_are_kept_out_of_texts(env: Path) -> None:
     login = account.load()
     assert login.password not in repr(login)
@@ -76,19 +67,6 @@ def test_other_lines_of_dotenv_are_kept(env: Path, before: str, others: str) -> 
         assert env.read_bytes() == (others + OURS).encode(errors="surrogateescape")
     assert account.load(env=env) == login
     assert env.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_login_that_was_chosen_beforehand_is_used(env: Path) -> None:
-    env.write_text("LABEL_STUDIO_USERNAME=me@localhost\nLABEL_STUDIO_PASSWORD=hidden-word\n")
-    login = account.load()
-    assert (login.username, login.password) == ("me@localhost", "hidden-word")
-
-
-def test_another_port_is_kept_for_the_next_start(env: Path) -> None:
-    env.write_text(OURS)
-    assert account.load().port == 9000
-    account.save(account.load(9001))
-    assert account.load().port == 9001
 
 
 def test_a_link_stays_a_link(env: Path) -> None:
