@@ -19,7 +19,7 @@ From Python, and the only module of train that other rooms import: `predict`, `l
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +33,6 @@ from PIL import Image
 from data.common.cli import STARTS_AGAIN, run
 from data.common.errors import UserError, some
 from data.common.files import digest, readable, write_text
-from data.common.progress import progress
 from data.datasets.dataset import CLASSES
 from data.images.walk import Skipped
 from train.core import model as models
@@ -88,9 +87,9 @@ def predict(
     """Classify images or, with `boxes`, the regions of them in such a table.
 
     `paths` are files, folders and patterns. The table has the columns that the module's description gives.
-    What cannot be used is in `problems`; of a table of boxes, where single images are given, the boxes of
-    others are counted in `notes`. `model` is train/out/model.safetensors if it is not given. Raises
-    `UserError` if there is no model or no table of boxes, `ValueError` if `top` is not 1 to 10.
+    What cannot be used is in `problems`; boxes of images that were not given are counted in `notes`. `model`
+    is train/out/model.safetensors if it is not given. Raises `UserError` if there is no model or no table of
+    boxes, `ValueError` if `top` is not 1 to 10.
 
     >>> predictions = predict("annotate/out/images", top=2)
     >>> list(predictions.table)
@@ -100,71 +99,33 @@ def predict(
     """
     if not 1 <= top <= len(CLASSES):
         raise ValueError(f"top is {top}; expected 1 to {len(CLASSES)}")
-    names = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    return classify(find(names, boxes), model or load(), top, probabilities)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The files to classify, as a whole or by their boxes, and what was skipped before any was read."""
-
-    files: Sequence[ImageFile]
-    columns: Sequence[str]  # of the table, before the predicted ones
-    skipped: Sequence[Skipped]
-    notes: Sequence[str] = ()
-
-
-def find(names: Sequence[str], boxes: Path | None, output: Path | None = None) -> Inputs:
-    """Find the files that the names mean, without the output that an earlier run may have left there."""
-    files, skipped = sources.find(names)
-    if output and output.exists():
-        files = [file for file in files if Path(file).name != output.name or not output.samefile(file)]
-    if boxes is None:
-        return Inputs([(file, None) for file in files], ["image"], skipped)
-    rows = regions.read(boxes)
-    # Single images are a choice among those that have boxes; a folder is expected to hold all.
-    chosen = not any(Path(name).is_dir() for name in names)
-    matched, unmatched, left_out = regions.match(rows, files, chosen=chosen)
-    notes = (
-        [f"left out: {left_out:,} of {len(rows):,} boxes, of images that were not given"] if left_out else []
-    )
-    return Inputs(matched, ["image", "box", *rows[0].values], [*skipped, *unmatched], notes)
-
-
-def classify(
-    inputs: Inputs,
-    model: Model,
-    top: int,
-    probabilities: bool,
-    advance: Callable[[int], None] = lambda files: None,
-) -> Predictions:
-    """Classify the files; `advance` is called with the number of files after each batch."""
-    loaded, shares = batches.classify_files(inputs.files, model, advance)
-    parts = [pd.DataFrame(loaded.rows, columns=list(inputs.columns)), ranked(shares, CLASSES, top)]
+    given = [paths] if isinstance(paths, str | Path) else paths
+    files, skipped = sources.find(map(str, given))
+    images: list[ImageFile] = [(file, None) for file in files]
+    columns, notes = ["image"], list[str]()
+    if boxes:
+        rows = regions.read(boxes)
+        images, unclear, others = regions.match(rows, files)
+        columns, skipped = ["image", "box", *rows[0].values], [*skipped, *unclear]
+        if others:
+            names = some([*dict.fromkeys(box.image for box in others)], 3)
+            notes = [f"left out: {len(others):,} of {len(rows):,} boxes, images not given: {names}"]
+    loaded, shares = batches.classify_files(images, model or load())
+    parts = [pd.DataFrame(loaded.rows, columns=columns), ranked(shares, CLASSES, top)]
     if probabilities:
         parts.append(pd.DataFrame(shares.astype(float).round(DIGITS), columns=list(CLASSES)))
-    problems, notes = (*inputs.skipped, *loaded.problems), (*inputs.notes, *loaded.notes)
-    return Predictions(pd.concat(parts, axis=1), problems, notes)
+    return Predictions(pd.concat(parts, axis=1), (*skipped, *loaded.problems), (*notes, *loaded.notes))
 
 
 def main(
     paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATH", help="images, folders, 'patterns', or - for a list"),
+        list[str] | None, typer.Argument(metavar="PATH", help="images, folders, 'patterns', or - for a list")
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=len(CLASSES), help="how many classes of each")] = 1,
-    how: Annotated[
-        Format | None, typer.Option("--format", help="default: table on a terminal, else csv")
-    ] = None,
-    boxes: Annotated[
-        Path | None, typer.Option(help="classify the boxes in this table, as annotate/out/labels/boxes.csv")
-    ] = None,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="add a column for each class")
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="write a file, whole or not at all")
-    ] = None,
+    how: Annotated[Format | None, typer.Option("--format", help="table on a terminal, else csv")] = None,
+    boxes: Annotated[Path | None, typer.Option(help="classify the boxes in a table like boxes.csv")] = None,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="a column for each class")] = False,
+    output: Annotated[Path | None, typer.Option(dir_okay=False, help="a file, written whole or not")] = None,
     weights: Annotated[Path, typer.Option("--model", help="another network")] = MODEL,
 ) -> None:
     """Classify images, or boxes drawn in them."""
@@ -180,21 +141,24 @@ def main(
     how = how or (Format.table if for_people else Format.csv)
     if probabilities and (how is Format.table or top > 1):
         raise typer.BadParameter("--probabilities goes with --format csv or json, and without --top")
-    inputs, model = find(names, boxes, output), load(weights)
-    with progress("predicting", len(inputs.files), "images", stderr=True) as task:
-        predictions = classify(inputs, model, top, probabilities, task.advance)
-    text, unit, count = (
+    files, missing = sources.find(names)
+    if output and output.exists():  # an earlier run may have left it among the images
+        files = [file for file in files if Path(file).name != output.name or not output.samefile(file)]
+    predictions = predict(files, top=top, probabilities=probabilities, boxes=boxes, model=load(weights))
+    text, count, unit = (
         as_text(predictions.table, how),
-        "boxes" if boxes else "images",
         len(predictions.table),
+        "boxes" if boxes else "images",
     )
     if output:
         write_text(output, text)
         text = f"{output}: {count:,} {unit}\n"
     print(text, end="", flush=True)
-    for line in (*(f"note: {note}" for note in predictions.notes), *predictions.problems):
+    problems = [*missing, *predictions.problems]
+    for line in (*(f"note: {note}" for note in predictions.notes), *problems):
         print(line, file=sys.stderr)
-    if skipped := [problem.name for problem in predictions.problems]:
+    if problems:
+        skipped = [problem.name for problem in problems]
         raise UserError(
             f"{len(skipped):,} of {len(skipped) + count:,} {unit} could not be used: {some(skipped, 3)}",
             f"the reason for each stands above{'; all others are done' if count else ''}.",

@@ -90,18 +90,6 @@ def write(folder: Path, report: Report) -> None:
     write_text(folder / "index.html", page.render(report))
 
 
-def closing(report: Report) -> str:
-    """Return the last lines of `dvc repro`: the result, the state of the labelling, and what to do next."""
-    info, metrics = report.run, report.test.metrics
-    return (
-        f"\naccuracy  {metrics['accuracy']:.2%} of {len(report.test.images):,} test images"
-        f" (loss {metrics['loss']:.4f})"
-        f"\nlabelled  {info.labelled} of {info.images} images"
-        "\nnext      open train/out/report/index.html"
-        "\n          change params.yaml, then make repro and dvc metrics diff"
-    )
-
-
 def main() -> None:
     """Write the report: train/out/report/ and train/labelled.json."""
     keep_large_blocks()
@@ -112,7 +100,13 @@ def main() -> None:
     with atomic(FOLDER) as folder:
         write(folder, report)
     write_json(LABELLED, report.labelled.metrics)
-    print(closing(report))
+    print(
+        f"\naccuracy  {test.metrics['accuracy']:.2%} of {len(test.images):,} test images"
+        f" (loss {test.metrics['loss']:.4f})"
+        f"\nlabelled  {info.labelled} of {info.images} images"
+        "\nnext      open train/out/report/index.html"
+        "\n          change params.yaml, then make repro and dvc metrics diff"
+    )
 
 
 if __name__ == "__main__":

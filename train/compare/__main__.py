@@ -30,7 +30,6 @@ from train.compare.significance import CONFIDENCE, LEVEL, p_text, points
 from train.page import figures
 
 FOLDER = Path("train/out/comparison")
-LISTED = 4  # changed parameters in a line; compare.csv has all
 WORDS = ("run", "commit", "recipe")  # columns of the table that are text
 
 
@@ -91,9 +90,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
     baseline, lines = rows[0].run, []
     for row in rows[1:]:
         if row.changes:
-            more = len(row.changes) - LISTED
-            rest = f", and {more} more in {FOLDER / 'compare.csv'}" if more > 0 else ""
-            lines.append(f"{row.run.name}: {', '.join(row.changes[:LISTED])}{rest}")
+            lines.append(f"{row.run.name}: {', '.join(row.changes)}")
         if row.difference and not row.difference.images == baseline.images == row.run.images:
             lines.append(
                 f"{row.run.name}: compared on the {row.difference.images:,} test images in common with"
@@ -113,33 +110,24 @@ def verdict(row: Row, baseline: str) -> str:
     return f"{size}, {meaning} ({p_text(row.p)})"
 
 
-def closing(rows: Sequence[Row]) -> list[str]:
-    """Return where to look, and how to read the p-values."""
-    lines = [f"written   {FOLDER / 'compare.png'}, {FOLDER / 'compare.csv'}"]
-    if len(rows) > 2:
-        lines.append(f"p         corrected for {len(rows) - 1} runs (Holm 1979); the intervals are not")
-    return [
-        *lines,
-        "next      compare recipes, rather than single models, over seeds: python -m train.trials",
-    ]
-
-
 def main(
     revisions: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="REV", help="commits, branches, tags, experiments, or workspace"),
+        list[str] | None, typer.Argument(metavar="REV", help="commits, tags, experiments, or workspace")
     ] = None,
 ) -> None:
     """Compare runs by their test images; a single revision, or by default HEAD, with the workspace."""
     names = revisions or ["HEAD"]
-    if len(names) == 1:
-        names = [*names, WORKSPACE]
+    names = [*names, WORKSPACE] if len(names) == 1 else names
     with runs.repository() as repo:
-        rows = compare([runs.read(repo, name) for name in names])
+        rows = compare(*(runs.read(repo, name) for name in names))
     write_csv(FOLDER / "compare.csv", pd.DataFrame([record(row) for row in rows]).convert_dtypes())
     figures.write(FOLDER / "compare.png", forest_plot.draw(rows))
     show(rows)
-    print("\n".join([*notes(rows), "", *closing(rows)]))
+    lines = [*notes(rows), "", f"written   {FOLDER / 'compare.png'}, {FOLDER / 'compare.csv'}"]
+    if len(rows) > 2:
+        lines.append(f"p         corrected for {len(rows) - 1} runs (Holm 1979); the intervals are not")
+    lines.append("next      compare recipes, rather than single models, over seeds: python -m train.trials")
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +42,12 @@ def paired(baseline: Run, other: Run) -> Difference:
     return Difference.of(both["right_baseline"], both["right"])
 
 
-def compare(selected: Sequence[Run]) -> list[Row]:
-    """Compare each run with the first, the baseline."""
-    baseline, others = selected[0], selected[1:]
+def compare(baseline: Run, *others: Run) -> list[Row]:
+    """Return the baseline and each other run beside it."""
     differences = [paired(baseline, other) for other in others]
     corrected = holm([difference.p for difference in differences])
     changes = [changed(baseline.parameters, other.parameters) for other in others]
-    rows = (Row(*row) for row in zip(others, differences, corrected, changes, strict=True))
-    return [Row(baseline, None, None, []), *rows]
+    return [Row(baseline, None, None, []), *map(Row, others, differences, corrected, changes)]
 
 
 def changed(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -34,30 +34,47 @@ def draw(rows: Sequence[Row]) -> Figure:
     """Draw the runs, the baseline first."""
     figure = Figure(figsize=(13, 3.0 + 0.35 * len(rows)), layout="constrained")
     forest, curves = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    chosen = colours(len(rows))
-    for place, (row, colour) in enumerate(zip(rows, chosen, strict=True)):
+    palette = colours(len(rows))
+    for place, (row, colour) in enumerate(zip(rows, palette, strict=True)):
         _difference(forest, place, row, colour)
         _curve(curves, place, row.run, colour)
-    shown = [row.run for row in rows]
-    _names(forest, shown, chosen)
+    forest.set_yticks(
+        range(len(rows)), [_name(row.run) for row in rows], parse_math=False
+    )  # a run called $x$
+    for label, colour in zip(forest.get_yticklabels(), palette, strict=True):
+        label.set_color(colour)
     ends = [100 * abs(end) for row in rows if row.difference for end in row.difference.interval()]
     bound = 1.1 * max([1.0, *ends])
     forest.axvline(0, color=GREY, linewidth=1, zorder=1)
-    forest.set(title="Test accuracy against the baseline", xlim=(-bound, bound))
+    forest.set(title="Test accuracy against the baseline", xlim=(-bound, bound), ylim=(len(rows) - 0.5, -0.5))
     forest.set_xlabel(f"percentage points, {CONFIDENCE:.0%} interval")
+    forest.tick_params(axis="y", length=0)
+    forest.grid(alpha=0.3, axis="x")
     curves.set(title="Accuracy by epoch", xlabel="epoch", ylim=(0, None))
     curves.yaxis.set_major_formatter(PercentFormatter(1))
     curves.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [
         Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="train"),
-        Line2D([], [], color=GREY, linewidth=1.8, label=watched(shown)),
+        Line2D([], [], color=GREY, linewidth=1.8, label=watched(rows)),
         Line2D([], [], color=GREY, linestyle="", marker="D", label="test, at the end"),
     ]
     curves.legend(handles=handles, loc="lower right", frameon=False)
+    curves.grid(alpha=0.3)
     for axes in (forest, curves):
-        axes.grid(alpha=0.3, axis="x" if axes is forest else "both")
         axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _name(run: Run) -> str:
+    """Return a run's name, or its beginning, with recipe and commit in a second line."""
+    name = run.name if len(run.name) <= LONGEST else f"{run.name[: LONGEST - 1]}…"
+    return f"{name}\n{run.recipe} {run.commit}".rstrip()
+
+
+def watched(rows: Sequence[Row]) -> str:
+    """Return which images the runs evaluated each epoch: validation or, by watch_test, test images."""
+    kinds = {"test" if row.run.parameters.get("watch_test") else "validation" for row in rows}
+    return " or ".join(sorted(kinds, reverse=True)) + (", each epoch" if "test" in kinds else "")
 
 
 def _difference(axes: Axes, place: int, row: Row, colour: str) -> None:
@@ -74,17 +91,6 @@ def _difference(axes: Axes, place: int, row: Row, colour: str) -> None:
     axes.text(1.03, place, text, transform=axes.get_yaxis_transform(), va="center")
 
 
-def _names(axes: Axes, shown: Sequence[Run], chosen: Sequence[str]) -> None:
-    """Write the names of the runs, each in its colour."""
-    names = [run.name if len(run.name) <= LONGEST else f"{run.name[: LONGEST - 1]}…" for run in shown]
-    labels = [f"{name}\n{run.recipe} {run.commit}".rstrip() for name, run in zip(names, shown, strict=True)]
-    axes.set_yticks(range(len(shown)), labels, parse_math=False)  # a branch may be called $x$
-    for tick, colour in zip(axes.get_yticklabels(), chosen, strict=True):
-        tick.set_color(colour)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(shown) - 0.5, -0.5)
-
-
 def _curve(axes: Axes, place: int, run: Run, colour: str) -> None:
     """Draw a run's accuracy on train and watched images, and on the test images after its last epoch."""
     epoch = run.curves["epoch"]
@@ -94,9 +100,3 @@ def _curve(axes: Axes, place: int, run: Run, colour: str) -> None:
     # Side by side: equally good runs would hide one another.
     end = epoch.iloc[-1] * (1.02 + 0.02 * place)
     axes.plot(end, run.accuracy, "D", color=colour, markersize=7, markeredgecolor="white", zorder=3)
-
-
-def watched(shown: Sequence[Run]) -> str:
-    """Return which images the runs evaluated each epoch: validation or, by watch_test, test images."""
-    kinds = {"test" if run.parameters.get("watch_test") else "validation" for run in shown}
-    return " or ".join(sorted(kinds, reverse=True)) + (", each epoch" if "test" in kinds else "")

@@ -127,8 +127,7 @@ def _locked(stages: dict[str, Any], name: str) -> tuple[str, dict[str, Any]]:
     used = {dependency["path"]: dependency["md5"] for dependency in tested["deps"]}
     if MODEL not in made:
         raise UserError(
-            f"{name}: made by an older release, whose files have other names",
-            "compare runs that this release made.",
+            f"{name}: made by an older release, with other files", "compare runs of this release."
         )
     if made[MODEL] != used[MODEL]:
         raise UserError(f"{name}: {TEST} is not of the model that was trained last", _hint(name))

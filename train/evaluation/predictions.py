@@ -77,11 +77,6 @@ def by_confidence(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["confidence", "image"], ascending=[False, True])
 
 
-def least_certain(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows, those first whose two likeliest classes are closest."""
-    return table.sort_values("margin", kind="stable")
-
-
 def metrics(table: pd.DataFrame, of: Score) -> dict[str, Any]:
     """Return the number of images, accuracy as share of 1, and loss."""
     return {"images": len(table), "accuracy": round(of.accuracy, 4), "loss": round(of.loss, 4)}

@@ -32,7 +32,7 @@ GRADCAM = FOLDER / "gradcam.safetensors"
 
 TOP = 3  # likeliest classes of each image
 SHOWN = 24  # mistakes with Grad-CAM, and least certain images
-SIDES = ("predicted", "actual")  # the classes that Grad-CAM is asked about
+SIDES = ("predicted", "actual")  # the classes with Grad-CAM
 
 Images = NDArray[np.uint8]  # N x S x S x 3
 

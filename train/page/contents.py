@@ -13,7 +13,7 @@ from data.datasets import dataset
 from data.datasets.dataset import SIDE
 from train.evaluation.calibration import reliability
 from train.evaluation.inputs import read_metrics, read_table
-from train.evaluation.predictions import by_class, confusion, least_certain, mistakes
+from train.evaluation.predictions import by_class, confusion, mistakes
 from train.evaluation.results import SHOWN, TEST, Evaluation
 from train.page.labelled import Labelled, agreement
 
@@ -67,7 +67,7 @@ class Report:
             "classes": by_class(predictions),
             "reliability": reliability(predictions),
             "mistakes": mistakes(predictions)[:SHOWN],
-            "uncertain": least_certain(predictions)[:SHOWN],
+            "uncertain": predictions.sort_values("margin", kind="stable")[:SHOWN],
             "labelled": labelled.table,
             "agreement": agreement(labelled.table),
         }

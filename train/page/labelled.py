@@ -61,15 +61,9 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for first, second in itertools.combinations(SOURCES, 2):
         both = table[[first, second]].dropna()
-        if both.empty:
-            continue
-        value = kappa(both[first].tolist(), both[second].tolist())
-        rows.append(
-            {
-                "pair": f"{SOURCES[first]} and {SOURCES[second]}",
-                "images": len(both),
-                "same": int((both[first] == both[second]).sum()),
-                "kappa": None if value is None else round(value, 4),
-            }
-        )
+        if len(both):
+            same = int((both[first] == both[second]).sum())
+            value = kappa(both[first].tolist(), both[second].tolist())
+            rounded = None if value is None else round(value, 4)
+            rows.append((f"{SOURCES[first]} and {SOURCES[second]}", len(both), same, rounded))
     return pd.DataFrame(rows, columns=["pair", "images", "same", "kappa"])

@@ -30,19 +30,12 @@ class Mosaic:
         """Return the number of rows, at least 1."""
         return max(math.ceil(len(self._places) / COLUMNS), 1)
 
-    def image(self) -> Image.Image:
-        """Return the mosaic."""
+    def uri(self, **options: bool | int) -> str:
+        """Return the mosaic as a `data:` URL of a WebP, with Pillow's options for it."""
         whole = np.zeros((self.rows, self.side, COLUMNS, self.side, 3), np.uint8)
         for image, place in self._places.items():
             row, column = divmod(place, COLUMNS)
             whole[row, :, column] = np.frombuffer(image, np.uint8).reshape(self.side, self.side, 3)
-        return Image.fromarray(whole.reshape(self.rows * self.side, COLUMNS * self.side, 3))
-
-    def uri(self, quality: int | None = None) -> str:
-        """Return the mosaic as a `data:` URL of a WebP, lossless or of a quality up to 100."""
-        file = io.BytesIO()
-        if quality is None:
-            self.image().save(file, "WEBP", lossless=True)
-        else:
-            self.image().save(file, "WEBP", quality=quality, method=6)
+        pixels, file = whole.reshape(self.rows * self.side, COLUMNS * self.side, 3), io.BytesIO()
+        Image.fromarray(pixels).save(file, "WEBP", **options)
         return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

@@ -11,16 +11,16 @@ function element(kind, text, className) {
 }
 
 // The same as the macro `card` of page.html, for images that are too many to be written out.
-function card(shown) {
+function card(prediction) {
   const card = element("li", "", "card");
   const image = element("span", "", "image");
   image.setAttribute("role", "img");
-  image.setAttribute("aria-label", `${shown.name}, an image of ${shown.actual}`);
-  image.style.setProperty("--x", shown.place % data.columns);
-  image.style.setProperty("--y", Math.floor(shown.place / data.columns));
+  image.setAttribute("aria-label", `${prediction.name}, an image of ${prediction.actual}`);
+  image.style.setProperty("--x", prediction.place % data.columns);
+  image.style.setProperty("--y", Math.floor(prediction.place / data.columns));
   const likeliest = element("ol", "", "likeliest");
-  for (const [name, probability, text] of shown.top) {
-    const line = element("li", "", name === shown.actual ? "right" : "");
+  for (const [name, probability, text] of prediction.top) {
+    const line = element("li", "", name === prediction.actual ? "right" : "");
     const meter = element("meter", "");
     meter.value = probability;
     meter.setAttribute("aria-hidden", "true");
@@ -28,7 +28,7 @@ function card(shown) {
     likeliest.append(line);
   }
   const caption = element("p", "");
-  caption.append(element("small", shown.name));
+  caption.append(element("small", prediction.name));
   card.append(image, caption, likeliest);
   return card;
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from data.common.errors import UserError
+from data.common.progress import progress
 from data.datasets.dataset import CLASSES
 from data.images import crop, decode
 from data.images.walk import Skipped
@@ -85,22 +86,17 @@ def loader(files: Sequence[ImageFile], device: torch.device) -> DataLoader[list[
     )
 
 
-def classify_files(
-    files: Sequence[ImageFile], model: Model, advance: Callable[[int], None] = lambda files: None
-) -> tuple[Loaded, NDArray[np.float32]]:
-    """Return what was read, without its pixels, and the probabilities of each row, N x classes.
-
-    `advance` is called with the number of files after each batch.
-    """
+def classify_files(files: Sequence[ImageFile], model: Model) -> tuple[Loaded, NDArray[np.float32]]:
+    """Return what was read, without its pixels, and the probabilities of each row, N x classes."""
     result, shares = Loaded(), [classify(model, [])]
-    with decode.decoding():
+    with decode.decoding(), progress("predicting", len(files), "images", stderr=True) as task:
         for batch in loader(files, model.normalise.mean.device):
             shares.append(classify(model, [pixels for loaded in batch for pixels in loaded.pixels]))
             for loaded in batch:
                 result.rows += loaded.rows
                 result.problems += loaded.problems
                 result.notes += loaded.notes
-            advance(len(batch))
+            task.advance(len(batch))
     return result, np.concatenate(shares)
 
 

@@ -85,30 +85,26 @@ def read(path: Path) -> list[BoxRow]:
 
 
 def match(
-    boxes: Iterable[BoxRow], files: Iterable[str], *, chosen: bool
-) -> tuple[list[ImageFile], list[Skipped], int]:
-    """Return image files with their boxes, in the order of the table; skipped boxes; how many are left out.
+    boxes: Iterable[BoxRow], files: Iterable[str]
+) -> tuple[list[ImageFile], list[Skipped], list[BoxRow]]:
+    """Return the files with their boxes, in the order of the table; what is skipped; boxes of other images.
 
-    Skipped is a box whose image is not among the files, or could be several of them. Where the files are
-    `chosen` among the images of the table, the boxes of others are left out instead.
+    Skipped is a box whose image may be several of the files.
     """
     by_image: dict[str, list[BoxRow]] = {}
     for box in boxes:
         by_image.setdefault(next(endings(os.path.normpath(box.image)), ""), []).append(box)
     candidates = _candidates(by_image, files)
-    matched: list[ImageFile] = []
-    skipped: list[Skipped] = []
-    left_out = 0
+    matched, skipped, others = list[ImageFile](), list[Skipped](), list[BoxRow]()
     for image, rows in by_image.items():
-        names = candidates[image]
-        if len(names) == 1:
-            matched.append((names[0], tuple(rows)))
-        elif names or not chosen:
-            why = f"could be of {names[0]} or {names[1]}" if names else "no such image"
-            skipped += [box.skipped(why) for box in rows]
-        else:
-            left_out += len(rows)
-    return matched, skipped, left_out
+        match candidates[image]:
+            case []:
+                others += rows
+            case [file]:
+                matched.append((file, tuple(rows)))
+            case [first, second, *_]:
+                skipped += [box.skipped(f"could be of {first} or {second}") for box in rows]
+    return matched, skipped, others
 
 
 def _candidates(images: Iterable[str], files: Iterable[str]) -> dict[str, list[str]]:

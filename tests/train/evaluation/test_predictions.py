@@ -62,7 +62,6 @@ def test_metrics_of_each_class_by_hand() -> None:
     assert np.isnan(classes.loc["airplane", "precision"])
     assert classes["confused"].notna().sum() == 3  # cat, dog and ship
     assert predictions.mistakes(table).index.tolist() == [3, 2, 1]  # the most confident first
-    assert predictions.least_certain(table).index.tolist() == [0, 1, 2, 3]
 
 
 def test_of_equally_likely_classes_the_first_is_predicted() -> None:

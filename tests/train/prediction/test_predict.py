@@ -74,9 +74,9 @@ def test_the_example_of_the_documentation(trained: Path) -> None:
 
 def test_what_cannot_be_used_is_returned(trained: Path) -> None:
     Path("images/bad.png").write_text("no image")
-    found = predict.predict(["images/00.png", Path("images/bad.png"), "nowhere"])
-    assert found.table["image"].tolist() == ["images/00.png"]
-    assert {problem.name for problem in found.problems} == {"images/bad.png", "nowhere"}
+    predictions = predict.predict(["images/00.png", Path("images/bad.png"), "nowhere"])
+    assert predictions.table["image"].tolist() == ["images/00.png"]
+    assert {problem.name for problem in predictions.problems} == {"images/bad.png", "nowhere"}
     assert predict.predict([]).table.columns.tolist() == ["image", "predicted", "confidence"]
 
 
@@ -140,10 +140,10 @@ def test_what_cannot_be_used_is_named_and_counted_and_the_rest_is_done(
 def test_many_that_cannot_be_used_end_in_two_lines_and_exit_code_1(stage: Stage, trained: Path) -> None:
     for number in range(5):
         Path(f"images/bad{number}.png").touch()
-    done = stage("train.predict", "images", "--output", "found/p.csv")
+    done = stage("train.predict", "images", "--output", "out/p.csv")
     assert done.returncode == 1
-    assert done.stdout == "found/p.csv: 12 images\n"
-    assert len(pd.read_csv("found/p.csv")) == 12
+    assert done.stdout == "out/p.csv: 12 images\n"
+    assert len(pd.read_csv("out/p.csv")) == 12
     *each, error, hint = done.stderr.splitlines()
     assert [line.split(":")[0] for line in each] == [f"images/bad{number}.png" for number in range(5)]
     assert error.startswith("error: 5 of 17 images could not be used: images/bad0.png, images/bad1.png")
@@ -196,13 +196,13 @@ def test_boxes_that_cannot_be_used_are_named_and_counted(
     Path("boxes.csv").write_text(
         "image,x,y,width,height\n00,4,4,20,24\n00,40,4,20,24\n02,4,4,,24\n99,1,1,4,4\n08,1,1,4,4\n"
     )
-    with pytest.raises(UserError, match="4 of 5 boxes could not be used: 99, box 4, 00, box 2, 02, box 3"):
+    with pytest.raises(UserError, match="3 of 4 boxes could not be used: 00, box 2, 02, box 3, 08, box 5"):
         predict.main(["images"], boxes=Path("boxes.csv"))
     printed = capsys.readouterr()
     assert read(printed.out)["box"].tolist() == [1]
-    assert [line.partition(": ")[0] for line in printed.err.splitlines()] == [
-        *("99, box 4", "00, box 2", "02, box 3", "08, box 5")
-    ]
+    note, *problems = printed.err.splitlines()
+    assert note == "note: left out: 1 of 5 boxes, images not given: 99"
+    assert [line.partition(": ")[0] for line in problems] == ["00, box 2", "02, box 3", "08, box 5"]
 
 
 def test_the_boxes_of_one_image(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,28 +105,20 @@ def rows(*names: str) -> list[BoxRow]:
 
 
 def matched(
-    boxes: list[BoxRow], files: list[str], chosen: bool
-) -> tuple[list[tuple[str, list[int]]], list[str], int]:
-    """Return each file with the numbers of its boxes, what is skipped, and how many boxes are left out."""
-    images, skipped, left_out = regions.match(boxes, files, chosen=chosen)
-    return (
-        [(file, [box.row for box in boxes or ()]) for file, boxes in images],
-        list(map(str, skipped)),
-        left_out,
-    )
+    boxes: list[BoxRow], files: list[str]
+) -> tuple[list[tuple[str, list[int]]], list[str], list[str]]:
+    """Return each file with the numbers of its boxes, what is skipped, and the other images."""
+    images, skipped, others = regions.match(boxes, files)
+    numbers = [(file, [box.row for box in boxes or ()]) for file, boxes in images]
+    return numbers, list(map(str, skipped)), [box.image for box in others]
 
 
 def test_images_are_matched_by_path_name_or_stem_in_the_order_of_the_table() -> None:
     boxes = rows("b.png", "a", "p/b.png", "c", "gone", "q/c.png", "a")
     files = ["p/a.png", "./p/b.png", "p/c.png", "q/c.png", "p/unasked.png"]
     images = [("./p/b.png", [1]), ("p/a.png", [2, 7]), ("./p/b.png", [3]), ("q/c.png", [6])]
-    skipped = ["c, box 4: could be of p/c.png or q/c.png", "gone, box 5: no such image"]
-    assert matched(boxes, files, chosen=False) == (images, skipped, 0)
-
-
-def test_of_chosen_images_the_boxes_of_others_are_counted() -> None:
-    boxes = rows("a", "b", "c", "a", "b")
-    assert matched(boxes, ["p/a.png", "p/d.png"], chosen=True) == ([("p/a.png", [1, 4])], [], 3)
+    skipped = ["c, box 4: could be of p/c.png or q/c.png"]
+    assert matched(boxes, files) == (images, skipped, ["gone"])
 
 
 @pytest.mark.parametrize(
@@ -136,15 +128,15 @@ def test_of_chosen_images_the_boxes_of_others_are_counted() -> None:
         ("a.png", [str(Path("n/a.png").absolute()), "n/a.png", "./n/../n/a.png"], "./n/../n/a.png"),
         ("deep/b.png", ["n/deep/b.png", "n/b.png"], "n/deep/b.png"),
         ("./deep//b.png", ["n/deep/b.png"], "n/deep/b.png"),
-        ("eep/b.png", ["n/deep/b.png"], "eep/b.png, box 1: no such image"),
+        ("eep/b.png", ["n/deep/b.png"], "eep/b.png"),
         ("b.png", ["n/b.png", "b.png"], "b.png"),  # the path itself, before what a path ends in
         ("../b.png", ["../b.png", "n/b.png"], "../b.png"),
         ("b", ["n/b.png", "m/b.png", "n/b.png"], "b, box 1: could be of n/b.png or m/b.png"),
     ],
 )
 def test_a_name_in_the_table_is_a_path_or_an_end_of_it(name: str, files: list[str], expected: str) -> None:
-    images, skipped, _ = matched(rows(name), files, chosen=False)
-    assert [*(file for file, _ in images), *skipped] == [expected]
+    images, skipped, others = matched(rows(name), files)
+    assert [*(file for file, _ in images), *skipped, *others] == [expected]
 
 
 def test_the_columns_of_the_labels_are_understood() -> None:
