@@ -170,41 +170,24 @@ def _add_images(by: By, count: int, path: Path | None, server: Server | None) ->
 
 
 def _show_doubts(doubts: Sequence[Doubt], server: Server | None, push_: bool) -> None:
-    """List the doubts and, on a server, show their images in a tab, each with its label.
+    """List the doubts and, on a server, show their images in a tab.
 
     Without a server, `push_` says that none is configured, not that it was left out.
     """
+    if doubts:
+        print("the most doubted labels, with the model's probabilities of label and likeliest other class:")
+    for doubt in doubts:
+        label = f"{doubt.label} {doubt.label_probability:.0%}"
+        print(f"  {doubt.image}  labelled {label}, {doubt.rival} {doubt.rival_probability:.0%}")
     if server is None:
-        _list(doubts)
         print(f"{len(doubts)} labels to look at again")
         print(f"next: {START}the same command" if push_ else "next: the same command without --no-push")
         return
     with Client(server) as client:
-        try:
-            project = existing(client)
-            tasks = project.pushed()[0]
-        except UserError:
-            _list(doubts)  # needs no server
-            raise
-        names = [doubt.image for doubt in doubts if doubt.image in tasks]
-        _list(doubts, {name: project.link(tasks[name].number) for name in names})
+        project = existing(client)
+        tasks, _ = project.pushed()
         if absent := [doubt.image for doubt in doubts if doubt.image not in tasks]:
             print(f"{len(absent)} of them are not on the server (python -m annotate push): {some(absent)}")
-        if not names:
-            return
-        address = tabs.show(project, TAB, names)
-    print(f"{len(names)} labels to look at again: {address}")
-    print('open each, change a wrong label, press Update; then "dvc repro -fs export" and "dvc repro"')
-
-
-def _list(doubts: Sequence[Doubt], links: Mapping[str, str] | None = None) -> None:
-    """Print a line for each doubt, with the address of its image if there is one."""
-    if doubts:
-        print("the most doubted labels, with the model's probabilities of label and likeliest other class:")
-    for doubt in doubts:
-        label, rival = (
-            f"{doubt.label} {doubt.label_probability:.0%}",
-            f"{doubt.rival} {doubt.rival_probability:.0%}",
-        )
-        parts = [doubt.image, f"labelled {label}, {rival}", (links or {}).get(doubt.image, "")]
-        print("  ".join(part for part in parts if part))
+        if names := [doubt.image for doubt in doubts if doubt.image in tasks]:
+            print(f"{len(names)} labels to look at again: {tabs.show(project, TAB, names)}")
+            print('change the wrong ones there, press Update; then "dvc repro -fs export" and "dvc repro"')

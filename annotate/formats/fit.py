@@ -58,7 +58,8 @@ class _Fitter(Checker):
         names = list(names)
         candidates = [word] if word in names else [name for name in names if _plain(name) == _plain(word)]
         if len(candidates) != 1:
-            raise LookupError(f"may mean {' or '.join(candidates)}" if candidates else "is not in the scheme")
+            meaning = f"may mean {' or '.join(candidates)}" if candidates else "is not in the scheme"
+            raise LookupError(f"{word!r} {meaning}")
         return candidates[0]
 
     def fitting(
@@ -70,7 +71,7 @@ class _Fitter(Checker):
             try:
                 given[self.spelling(name, given)] += words
             except LookupError as error:
-                self.problem("unknown attribute", f"{where}{name} {error.args[0]}: {', '.join(words)}")
+                self.problem("unknown attribute", f"{where}{error.args[0]}: {', '.join(words)}")
         return self.answers(given, questions, where)
 
     def boxes(self, boxes: Iterable[ImportedBox]) -> Iterator[Box]:
@@ -82,6 +83,8 @@ class _Fitter(Checker):
                 answers = self.fitting(attributes, self.scheme.box_controls, f"{name}: ")
                 value = dict(zip(("x", "y", "width", "height"), box.rectangle, strict=True))
                 yield self.box(name, label, value, 1 if box.relative else None, answers)
+            except LookupError as error:
+                self.problem("unknown class", f"{name}: {error.args[0]}; left out")
             except UnfitError as unfit:
                 self.problem(unfit.kind, f"{name}: {unfit.what}")
 
@@ -89,12 +92,13 @@ class _Fitter(Checker):
         """Return a box's label in the scheme's spelling, and the attributes that are left.
 
         Without a label the attribute of that name gives it; in a scheme with one label it may be left out.
+        Raises `LookupError` if there is none.
         """
         labels = self.scheme.box_labels
         if not labels:
-            raise UnfitError("unknown class", "the scheme has no boxes; left out")
+            raise LookupError("the scheme has no boxes")
         if box.label is not None:
-            return self._known_label(box.label), box.attributes
+            return self.spelling(box.label, labels), box.attributes
         controls = [control.name for control in self.scheme.controls if isinstance(control, Boxes)]
         questions = {_plain(question.name) for question in self.scheme.box_controls}
         attributes = {_plain(name): name for name in box.attributes}
@@ -104,16 +108,10 @@ class _Fitter(Checker):
             rest = dict(box.attributes)
             text = ", ".join(rest.pop(attributes[plain]))
             if len(labels) > 1 or _plain(text) == _plain(labels[0]):
-                return self._known_label(text), rest
+                return self.spelling(text, labels), rest
         if len(labels) == 1:
             return labels[0], box.attributes
-        raise UnfitError("unknown class", f"no attribute gives its label ({', '.join(controls)}); left out")
-
-    def _known_label(self, label: str) -> str:
-        try:
-            return self.spelling(label, self.scheme.box_labels)
-        except LookupError as error:
-            raise UnfitError("unknown class", f"{label!r} {error.args[0]}; left out") from None
+        raise LookupError(f"no attribute gives its label ({', '.join(controls)})")
 
 
 def _plain(name: str) -> str:

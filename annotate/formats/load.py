@@ -11,7 +11,7 @@ from typing import Any
 from annotate.formats import coco, label_studio_json, via, yolo
 from annotate.formats.fit import fit
 from annotate.formats.imported import FormatError, ImportedEntry, ImportedFile, ImportedImage
-from annotate.formats.match import Finder
+from annotate.formats.match import find_tasks
 from annotate.labelling import parse
 from annotate.labelling.consensus import check_image
 from annotate.labelling.geometry import Size
@@ -55,7 +55,7 @@ def load(
     annotations: list[Annotation] = []
     problems = [*file.problems]
     sizes: dict[str, Size] = {}
-    matches = Finder(tasks, images).find_all(image.name for image in file.images)
+    matches = find_tasks((image.name for image in file.images), tasks, images)
     for image in file.images:
         task = matches[image.name]
         if isinstance(task, str):

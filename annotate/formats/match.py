@@ -20,79 +20,82 @@ from data.images.walk import Skipped, images_in, reason
 
 UPLOADED = re.compile(r"(?<![^/])[0-9a-f]{8}-(?=[^/]*$)")  # what Label Studio puts before an upload's name
 DATED = re.compile(r"(?<![^/])[0-9]{8}-(?=[^/]*$)")  # the same in two of a hundred names, or a day
-UNKNOWN = "no image of that name"
 ABOVE = 3  # folders above the user's images that tell names apart, the given folder among them
 
 
-class Finder:
-    """Finds the task of an image by the name that another tool has for it."""
+def find_tasks(
+    names: Iterable[str], tasks: Sequence[Task], folder: Path | None = None
+) -> dict[str, Task | str]:
+    """Return the task of each image's name in a file, or why there is none.
 
-    def __init__(self, tasks: Sequence[Task], folder: Path | None = None) -> None:
-        """Take our tasks and, if the names are those of the user's own files, their folder.
+    If the names are those of the user's own files, these lie in `folder`. Where several names lead to one
+    image by the same end, as a/1.jpg and b/1.jpg do, the one that agrees with the image in the longest end
+    counts, and none if there is no such. Raises `UserError` if the folder is missing.
+    """
+    index = _index(tasks, folder)
+    by_id = {task.image_id: task for task in tasks}
+    matches: dict[str, Task | str] = {}
+    ends: dict[str, dict[str, str]] = defaultdict(dict)  # by image: its names, and the ends that matched
+    for name in names:
+        end, image_ids = _match(name, index)
+        if not image_ids:
+            matches[name] = "no image of that name"
+        elif len(image_ids) > 1:
+            matches[name] = f"{len(image_ids)} images are called {end}"
+        elif task := by_id.get(image_ids[0]):
+            matches[name] = task
+            ends[task.image_id][name] = end
+        else:
+            matches[name] = "the image is not in tasks.json"
+    for rivals in ends.values():
+        for name, other in _ruled_out(rivals):
+            matches[name] = f"{other} in the same file may be the image as well"
+    return matches
 
-        `annotate.sample` names such an image after its bytes, which match its file to its task here. Raises
-        `UserError` if the folder is missing.
-        """
-        self._tasks = {task.image_id: task for task in tasks}
-        self._image_ids = NameIndex[str]()  # of a file that is no task, an empty id
-        if folder is not None:
-            self._add_folder(folder)
-            return
+
+def _index(tasks: Sequence[Task], folder: Path | None) -> NameIndex[str]:
+    """Return the images' ids by name; of a file that is no task, an empty id.
+
+    `annotate.sample` names an image of the user after its bytes, which match its file to its task here.
+    """
+    index = NameIndex[str]()
+    if folder is None:
         for task in tasks:
-            self._image_ids.add(task.image, task.image_id)
+            index.add(task.image, task.image_id)
+        return index
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder", "give --images the folder of your images.")
+    by_sha256 = {task.sha256: task.image_id for task in tasks}
+    by_name = {task.image_id for task in tasks}
+    above = {Path(*home.parts[-ABOVE:]) for home in (folder.absolute(), folder.resolve())}
+    files = list(images_in(str(folder)))
+    for file in track(files, "looking for images", len(files), "files"):
+        if isinstance(file, Skipped):
+            print(f"skipped: {file}")
+            continue
+        try:
+            sha256 = digest(Path(file), "sha256")
+        except OSError as error:
+            print(f"skipped: {file}: {reason(error)}")
+            continue
+        image_id = f"image-{sha256[:DIGITS]}"
+        if image_id not in by_name:
+            image_id = by_sha256.get(sha256, "")
+        for home in above:
+            index.add((home / Path(file).relative_to(folder)).as_posix(), image_id)
+    return index
 
-    def _add_folder(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder", "give --images the folder of your images.")
-        by_sha256 = {task.sha256: task.image_id for task in self._tasks.values()}
-        above = {Path(*home.parts[-ABOVE:]) for home in (folder.absolute(), folder.resolve())}
-        files = list(images_in(str(folder)))
-        for file in track(files, "looking for images", len(files), "files"):
-            if isinstance(file, Skipped):
-                print(f"skipped: {file}")
-                continue
-            try:
-                sha256 = digest(Path(file), "sha256")
-            except OSError as error:
-                print(f"skipped: {file}: {reason(error)}")
-                continue
-            image_id = f"image-{sha256[:DIGITS]}"
-            if image_id not in self._tasks:
-                image_id = by_sha256.get(sha256, "")
-            for home in above:
-                self._image_ids.add((home / Path(file).relative_to(folder)).as_posix(), image_id)
 
-    def find_all(self, names: Iterable[str]) -> dict[str, Task | str]:
-        """Return the task of each name in a file, or why there is none.
-
-        Where several names lead to one image by the same end, as a/1.jpg and b/1.jpg do, the one that agrees
-        with the image in the longest end counts, and none if there is no such.
-        """
-        matches = {name: self._match(name) for name in names}
-        ends: dict[str, dict[str, str]] = defaultdict(dict)  # by image: its names, and the ends that matched
-        for name, (task, end) in matches.items():
-            if isinstance(task, Task):
-                ends[task.image_id][name] = end
-        tasks = {name: task for name, (task, _) in matches.items()}
-        for rivals in ends.values():
-            for name, other in _ruled_out(rivals):
-                tasks[name] = f"{other} in the same file may be the image as well"
-        return tasks
-
-    def _match(self, name: str) -> tuple[Task | str, str]:
-        """Return the task of a name, or why there is none, and the end of the name that decided."""
-        path = _path(name)
-        for spelling in (path, unquote(path)):
-            without_prefix = UPLOADED.sub("", spelling).rpartition("/")[
-                2
-            ]  # no folder: uploads have their own
-            for candidate in (spelling, without_prefix):
-                end, image_ids = self._image_ids.find(candidate)
-                if len(image_ids) > 1:
-                    return f"{len(image_ids)} images are called {end}", end
-                if image_ids:
-                    return self._tasks.get(image_ids[0]) or "the image is not in tasks.json", end
-        return UNKNOWN, ""
+def _match(name: str, index: NameIndex[str]) -> tuple[str, Sequence[str]]:
+    """Return the end of a name that some images have, and their ids."""
+    path = _path(name)
+    for spelling in (path, unquote(path)):
+        upload = UPLOADED.sub("", spelling).rpartition("/")[2]  # no folder: uploads have their own
+        for candidate in (spelling, upload):
+            end, image_ids = index.find(candidate)
+            if image_ids:
+                return end, image_ids
+    return "", ()
 
 
 def _ruled_out(ends: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -49,7 +49,7 @@ class Checker:
             try:
                 chosen.add(self.spelling(word, question.options))
             except LookupError as error:
-                self.problem(kind, f"{where}{question.name}: {word!r} {error.args[0]}")
+                self.problem(kind, f"{where}{question.name}: {error.args[0]}")
         options = [option for option in question.options if option in chosen]
         if len(options) > 1 and not question.multiple:
             self.problem("two choices", f"{where}{question.name}: {', '.join(options)}")
@@ -59,7 +59,7 @@ class Checker:
     def spelling(self, word: str, names: Iterable[str]) -> str:
         """Return which of the names a word means: the same. Raises `LookupError` if none or several."""
         if word not in names:
-            raise LookupError("is not in the scheme")
+            raise LookupError(f"{word!r} is not in the scheme")
         return word
 
     def box(

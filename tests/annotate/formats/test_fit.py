@@ -33,7 +33,7 @@ def with_box(label: str | None, attributes: Answers | None = None) -> ImportedIm
         (None, {}, ("unknown class", "no attribute gives its label (box); left out")),
         ("kid", {"pose": ("sitting", "standing")}, ("two choices", "pose: sitting, standing")),
         ("kid", {"label": ("many",)}, ("malformed", "label: many; expected a whole number")),
-        ("kid", {"hat": ("red",)}, ("unknown attribute", "hat is not in the scheme: red")),
+        ("kid", {"hat": ("red",)}, ("unknown attribute", "'hat' is not in the scheme: red")),
     ],
 )
 def test_labels_and_attributes_of_a_box(
@@ -77,7 +77,7 @@ def test_which_option_a_word_means(word: str, options: list[str], expected: str 
 def test_questions_that_differ_in_signs_are_kept_apart() -> None:
     annotation, problems = fitted(ImportedImage("a", (), {"a-b": ("y",), "A B": ("x",)}), scheme=SIGNS)
     assert annotation.answers == {"a-b": "y"}
-    assert [each.what for each in problems] == ["A B may mean a b or a-b: x"]
+    assert [each.what for each in problems] == ["'A B' may mean a b or a-b: x"]
 
 
 @pytest.mark.parametrize(

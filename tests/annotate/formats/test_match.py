@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from annotate.formats.match import Finder
+from annotate.formats.match import find_tasks
 from annotate.labelling.tasks import Task
 from data.common.errors import UserError
 from tests.annotate.builders import own_image
 
 
-def found(finder: Finder, name: str) -> Task | str:
-    return finder.find_all([name])[name]
+def find(name: str, tasks: list[Task], folder: Path | None = None) -> Task | str:
+    return find_tasks([name], tasks, folder)[name]
 
 
 @pytest.mark.parametrize(
@@ -32,20 +32,20 @@ def found(finder: Finder, name: str) -> Task | str:
 )
 def test_an_image_is_found_however_a_tool_spells_it(name: str) -> None:
     task = Task("test-00042", "annotate/out/images/test-00042.png", "0")
-    finder = Finder([task, Task("test-00043", "annotate/out/images/test-00043.png", "1")])
-    assert found(finder, name) == task
-    assert found(finder, name.replace("42", "44")) == "no image of that name"
+    tasks = [task, Task("test-00043", "annotate/out/images/test-00043.png", "1")]
+    assert find(name, tasks) == task
+    assert find(name.replace("42", "44"), tasks) == "no image of that name"
 
 
 def test_names_that_several_images_have(room: Path) -> None:
     tasks = [own_image("one/a.png"), own_image("two/a.png"), own_image("ünï 'c\" (3).png")]
-    finder = Finder(tasks, Path("own"))
-    assert found(finder, "a.png") == "2 images are called a.png"
-    assert found(finder, "set/two/a.png") == tasks[1]
-    assert found(finder, "u\u0308nï 'c\" (3).png") == tasks[2]
-    assert found(Finder(tasks[1:], Path("own")), "one/a.png") == "the image is not in tasks.json"
+    own = Path("own")
+    assert find("a.png", tasks, own) == "2 images are called a.png"
+    assert find("set/two/a.png", tasks, own) == tasks[1]
+    assert find("u\u0308nï 'c\" (3).png", tasks, own) == tasks[2]
+    assert find("one/a.png", tasks[1:], own) == "the image is not in tasks.json"
     with pytest.raises(UserError, match="nowhere: no such folder"):
-        Finder(tasks, Path("nowhere"))
+        find("a.png", tasks, Path("nowhere"))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_names_in_a_file_that_cannot_all_mean_one_image(
     task = own_image("cam1/a.png")
     shutil.copy("own/cam1/a.png", "own/cam1/copy.png")
     Path("own/linked").symlink_to("cam1")
-    tasks = Finder([task], Path("own/linked")).find_all(names)
+    tasks = find_tasks(names, [task], Path("own/linked"))
     assert [name for name in names if tasks[name] == task] == expected
     for name in set(names) - set(expected):
         assert tasks[name] in {f"{other} in the same file may be the image as well" for other in names}
@@ -86,5 +86,5 @@ def test_files_in_the_folder_that_cannot_be_read_are_named(
 ) -> None:
     task = own_image("a.png")
     Path("own/gone.png").symlink_to("nowhere.png")
-    assert found(Finder([task], Path("own")), "a.png") == task
+    assert find("a.png", [task], Path("own")) == task
     assert "own/gone.png" in capsys.readouterr().out
