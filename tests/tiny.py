@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,12 @@ def write_params(folder: Path, **changes: object) -> None:
 
 def tiny(**changes: object) -> Train:
     """Return the parameters of a training of seconds."""
-    train = params.load(ROOT / "params.yaml").recipes["quick"].train
-    return Train.model_validate(train.model_dump() | TINY | changes)
+    return Train.model_validate(_quick().model_dump() | TINY | changes)
+
+
+@cache
+def _quick() -> Train:
+    return params.load(ROOT / "params.yaml").recipes["quick"].train
 
 
 def as_tensors(dataset: Dataset) -> tuple[Tensor, Tensor]:
@@ -82,6 +87,12 @@ def start(
         text=True,
         start_new_session=new_session,
     )
+
+
+def wait_for(process: subprocess.Popen[str], beginning: str) -> None:
+    """Read a process' output up to a line."""
+    assert process.stdout is not None
+    assert any(line.startswith(beginning) for line in process.stdout), beginning
 
 
 def weights() -> str:

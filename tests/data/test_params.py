@@ -49,6 +49,8 @@ WRONG_VALUES = [
     ("flip: alternating", "flip: x", "expected 'none', 'random' or 'alternating'", "none, random or"),
     ("epochs: 9", "epochs: 0", "recipes.quick.train.epochs is 0; expected greater than", "how many times"),
     ("max_lr: 0.4", "max_lr: -0.4", "recipes.quick.train.max_lr is -0.4; expected greater", "at the peak"),
+    # Muon multiplies its updates by lr / max_lr
+    ("max_lr: 0.4", "max_lr: 0", "recipes.quick.train.max_lr is 0; expected above 0, and at least", ""),
     ("max_lr: 0.4", "max_lr: .inf", "recipes.quick.train.max_lr is inf; expected", "at the peak"),
     ("depth: 56", "depth: 57", "defaults.depth is 57; expected 9 n + 2", "comments"),
     # what does not fit together
@@ -118,24 +120,6 @@ def test_a_folder_of_images_that_does_not_exist_is_noted(
     check.main()
     assert ("note: annotate.source is photos" in capsys.readouterr().out) != exists
     assert check.CHECKED.exists()
-
-
-def test_a_rate_that_is_always_0_is_refused() -> None:
-    """Muon multiplies its updates by lr / max_lr."""
-    with pytest.raises(ValueError, match="max_lr is 0; expected above 0"):
-        tiny(max_lr=0.0, start_lr=0.0, final_lr=0.0)
-
-
-def test_values_cannot_be_changed() -> None:
-    loaded = params.load(ROOT / "params.yaml")
-    with pytest.raises(ValueError, match="frozen"):
-        loaded.recipe = "best"
-
-
-def test_a_run_has_parts_of_different_sizes() -> None:
-    train = tiny(epochs=15, progressive=[{"share": 0.27, "size": 16}, {"share": 0.33, "size": 24}])
-    assert train.sizes == (16, 24, 32)
-    assert train.parts == ((4, 16), (9, 24), (15, 32))
 
 
 def test_another_recipe_may_be_named_if_it_takes_the_same_images() -> None:

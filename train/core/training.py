@@ -31,7 +31,8 @@ from train.core.trainer import Trainer
 CURVES = Path("train/out/plots/curves.csv")
 TIMING = Path("train/out/timing.csv")
 
-CHECKPOINT_SECONDS = 600.0  # the most that a stop may cost within an epoch
+CHECKPOINT_SECONDS = 600.0  # the most that a kill may cost
+VALIDATION_SECONDS = 60.0  # the same before an epoch's last step, which a long validation may follow
 # Between two reads of the loss; each waits for the device, and a GPU does an epoch in seconds.
 LOOK_SECONDS = {"cpu": 1.0, "cuda": 10.0}
 # Several processes agree whether to stop, look or save: on GPUs not at each step, which takes milliseconds
@@ -99,7 +100,8 @@ class Training:
             if trainer.world.size > 1 and trainer.step % STEPS_APART[trainer.device.type]:
                 continue
             now = time.monotonic()
-            due = now - looked > LOOK_SECONDS[trainer.device.type], now - self.saved > CHECKPOINT_SECONDS
+            most = CHECKPOINT_SECONDS if trainer.step < end - 1 else VALIDATION_SECONDS
+            due = now - looked > LOOK_SECONDS[trainer.device.type], now - self.saved > most
             received, look, save = trainer.world.largest([stop.received, *due])
             if not (received or look or save):
                 continue

@@ -131,14 +131,6 @@ def test_a_split_is_read_in_the_official_order(place: Path, official: type[Batch
     assert cifar10.read(place / FOLDER, "test", official).labels.tolist() == [5, 6, 7]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("split", "each"), [("train", 5000), ("test", 1000)])
-def test_the_official_set_has_its_counts(full_cifar10: Path, split: str, each: int) -> None:
-    dataset = cifar10.read(full_cifar10, split)
-    assert dataset.images.shape == (10 * each, 32, 32, 3)
-    assert np.bincount(dataset.labels).tolist() == [each] * 10
-
-
 # Which copy is taken.
 
 
@@ -191,12 +183,6 @@ def test_a_named_copy_that_is_of_no_use_ends_it(
     assert not (tmp_path / "raw").exists()
 
 
-def test_a_kept_folder_goes_before_a_download(place: Path, official: type[Batches]) -> None:
-    with serving(official, b"") as requests:
-        assert cifar10.find(place, official) == place / FOLDER
-    assert not requests
-
-
 def test_a_kept_archive_replaces_a_damaged_folder(
     place: Path, official: type[Batches], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,14 +212,10 @@ def test_a_download_is_extracted_and_kept(
     assert f"CIFAR-10: {official.url}\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("damage", [alter, cut])
-def test_a_damaged_archive_is_downloaded_anew(
-    place: Path, official: type[Batches], tmp_path: Path, damage: Callable[[Path], None]
-) -> None:
+def test_a_damaged_archive_is_downloaded_anew(place: Path, official: type[Batches], tmp_path: Path) -> None:
     content = (place / NAME).read_bytes()
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / NAME).write_bytes(content)
-    damage(tmp_path / "raw" / NAME)
+    (tmp_path / "raw" / NAME).write_bytes(content[:-1])
     with serving(official, content):
         cifar10.find(tmp_path / "raw", official)
     assert (tmp_path / "raw" / NAME).read_bytes() == content

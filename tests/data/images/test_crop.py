@@ -39,12 +39,6 @@ def test_an_image_is_resized_by_lanczos_filter() -> None:
     assert np.array_equal(crop.whole(image), expected)
 
 
-def test_fine_detail_is_averaged_and_not_picked() -> None:
-    stripes = np.zeros((320, 320, 3), np.uint8)
-    stripes[:, ::2] = 255
-    assert np.abs(crop.whole(Image.fromarray(stripes))[4:-4, 4:-4].astype(int) - 127).max() < 8
-
-
 @pytest.mark.parametrize(
     ("edges", "square"),
     [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,6 @@ from data.datasets.dataset import Dataset
 from tests.tiny import as_tensors, tiny
 from train.core import augment
 from train.core.augment import BRIGHTNESS, Augment, Normalise, jitter
-from train.core.device import AUGMENT, seeded
 
 PLAIN = {"flip": "none", "shift": 0.0, "colour_jitter": 0.0, "cutout": 0}
 
@@ -41,11 +42,6 @@ def make(**changes: object) -> Augment:
 
 def test_with_everything_off_the_images_are_unchanged(images: Tensor) -> None:
     assert torch.allclose(raw(apply(images)), images[:16].float(), atol=1e-3)
-
-
-def test_batches_are_channels_last(images: Tensor) -> None:
-    for size in (16, 32):
-        assert apply(images, size=size).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_normalising_the_train_images_gives_mean_0_and_deviation_1(full_cifar10: object) -> None:
@@ -78,10 +74,10 @@ def test_random_flips_are_as_likely_as_not(images: Tensor) -> None:
     mirrored = images[:16].flip(2).float()
     flips = [
         torch.allclose(view, mirror, atol=1e-3)
-        for step in range(50)
+        for step in range(20)
         for view, mirror in zip(raw(apply(images, step, flip="random")), mirrored, strict=True)
     ]
-    assert np.mean(flips) == pytest.approx(0.5, abs=0.06)  # 800 coins: three and a half deviations
+    assert np.mean(flips) == pytest.approx(0.5, abs=0.1)  # 320 coins: three and a half deviations
 
 
 @pytest.mark.parametrize(("fill", "mode"), [("reflect", "reflect"), ("edge", "edge")])
@@ -93,11 +89,21 @@ def test_a_shift_by_whole_pixels_is_a_crop_of_the_padded_image(images: Tensor, f
         assert any(np.array_equal(image, crop[n]) for crop in crops.values())
 
 
-def test_whole_shifts_are_all_equally_likely() -> None:
-    shift = make(shift=2.0, shift_by="pixel")._shift(5000, torch.Generator().manual_seed(1))
-    values, counts = torch.unique(shift, return_counts=True)
-    assert values.tolist() == [-2, -1, 0, 1, 2]
-    assert (counts / counts.sum()).tolist() == pytest.approx([0.2] * 5, abs=0.02)
+@pytest.mark.parametrize(
+    ("changes", "draw", "most"),
+    [
+        ({"shift": 2.0, "shift_by": "pixel"}, Augment._shift, 2),
+        ({"shift": 3.2, "shift_by": "subpixel"}, Augment._shift, 3.2),
+        ({"colour_jitter": 0.4}, Augment._colours, 0.4),
+    ],
+)
+def test_draws_are_uniform_and_reach_as_far_as_the_recipe_says(
+    changes: dict[str, object], draw: Callable[..., Tensor], most: float
+) -> None:
+    for drawn in draw(make(**changes), 5000, torch.Generator().manual_seed(1)).flatten(1):
+        assert drawn.abs().max().item() == pytest.approx(most, rel=0.01)
+        counts = torch.histc(drawn, 5, -most, most)  # whole pixels are five values
+        assert (counts / counts.sum()).tolist() == pytest.approx([0.2] * 5, abs=0.02)
 
 
 @given(y=st.floats(-4, 4), x=st.floats(-4, 4))
@@ -107,12 +113,6 @@ def test_a_shift_by_part_of_a_pixel_is_scipys(few: Dataset, y: float, x: float) 
     ours = make(shift_by="subpixel", shift_fill="edge")._gather(images[5:6], torch.tensor([[False]]), shift)
     scipys = ndimage.shift(images[5].numpy().astype(np.float64), (-y, -x, 0), order=1, mode="nearest")
     assert np.abs(ours[0].numpy() - scipys).max() < 0.02
-
-
-def test_subpixel_shifts_reach_a_tenth_of_the_side() -> None:
-    shift = make(shift=3.2, shift_by="subpixel")._shift(5000, torch.Generator().manual_seed(1))
-    assert shift.abs().max().item() == pytest.approx(3.2, abs=0.01)
-    assert shift.mean().item() == pytest.approx(0, abs=0.1)
 
 
 def changed(images: Tensor, saturation: float = 0, contrast: float = 0, brightness: float = 0) -> Tensor:
@@ -136,38 +136,8 @@ def test_colours_are_taken_away_and_added(images: Tensor) -> None:
         assert torch.allclose(found, expected, rtol=0, atol=1e-3)
 
 
-@given(saturation=st.floats(-1, 1), contrast=st.floats(-1, 1))
-def test_saturation_and_contrast_leave_the_brightness(
-    few: Dataset, saturation: float, contrast: float
-) -> None:
-    images = as_tensors(few)[0]
-    recoloured = changed(images, saturation, contrast)
-    assert recoloured.mean((1, 2, 3)) == pytest.approx(images.float().mean((1, 2, 3)), abs=0.01)
-
-
-def test_colours_change_by_as_much_as_the_recipe_says() -> None:
-    changes = make(colour_jitter=0.4)._colours(5000, torch.Generator().manual_seed(1))
-    assert changes.abs().amax(1) == pytest.approx(torch.full((3,), 0.4), abs=0.002)
-    assert changes.mean(1) == pytest.approx(torch.zeros(3), abs=0.02)
-
-
-@pytest.mark.parametrize("how", ["channel", "image"])
-def test_each_image_has_its_own_change_of_colours_before_it_is_normalised(images: Tensor, how: str) -> None:
-    normalise = Normalise.of(how, images)
-    augmented = Augment(tiny(**PLAIN | {"colour_jitter": 0.4}), normalise)
-    generator = seeded(augmented.params.seed, AUGMENT, 3, device=images.device)
-    augmented._shift(16, generator)  # drawn first, though by nothing
-    recoloured = normalise(jitter(images[:16], augmented._colours(16, generator)))
-    assert torch.equal(augmented(images, torch.arange(16), 3, 0, 32).permute(0, 2, 3, 1), recoloured)
-
-
-def test_a_blanked_square_has_the_mean_colour_in_any_colours(images: Tensor) -> None:
-    views = apply(images, colour_jitter=0.4, cutout=12)
-    assert (views == 0).all(1).sum((1, 2)).min() >= 36
-
-
 def test_cutout_blanks_a_square_that_may_reach_over_the_border(images: Tensor) -> None:
-    views = torch.cat([apply(images, step, cutout=12) for step in range(20)])
+    views = torch.cat([apply(images, step, colour_jitter=0.4, cutout=12) for step in range(20)])
     blank = (views == 0).all(1)  # the mean colour
     areas = blank.sum((1, 2))
     assert areas.max() == 144
@@ -177,9 +147,10 @@ def test_cutout_blanks_a_square_that_may_reach_over_the_border(images: Tensor) -
         assert mask.sum() == len(rows) * len(columns)  # one rectangle
 
 
-def test_small_images_are_antialiased(images: Tensor) -> None:
+def test_small_images_are_antialiased_and_channels_last(images: Tensor) -> None:
     small = apply(images, size=16)
     assert small.shape == (16, 3, 16, 16)
+    assert small.is_contiguous(memory_format=torch.channels_last)
     assert small.mean((2, 3)) == pytest.approx(apply(images).mean((2, 3)), abs=0.05)
 
 

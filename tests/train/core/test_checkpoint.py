@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from ruamel.yaml import YAML
+from safetensors.torch import save
 
 from data.datasets.dataset import Dataset
 from tests.tiny import ROOT, as_tensors, tiny
-from train.core import checkpoint, model
+from train.core import checkpoint
 from train.core.checkpoint import Fingerprint, ResumeState
 from train.core.trainer import Trainer
 
@@ -35,6 +36,7 @@ def make(few: Dataset, muon_lr: float = 0.0) -> Trainer:
         cutout=8,
         momentum_at_peak=0.8,
         epochs=3,
+        size=16,
         progressive=[{"share": 0.67, "size": 8}],
         rise=0.33,
         fall=0.67,
@@ -91,7 +93,11 @@ def with_another_step(content: bytes) -> bytes:
     return content.replace(rb"\"step\": 2", rb"\"step\": 3")
 
 
-@pytest.mark.parametrize("damage", [cut_short, with_a_bit_flipped, with_another_step])
+def another_file(_: bytes) -> bytes:
+    return save({"tensor": torch.zeros(2)})
+
+
+@pytest.mark.parametrize("damage", [cut_short, with_a_bit_flipped, with_another_step, another_file])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
     trainer: Trainer, few: Dataset, capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
 ) -> None:
@@ -100,10 +106,12 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
         checkpoint.write(trainer, MINE, ResumeState([]))
     latest = max(checkpoint.FOLDER.iterdir())
     latest.write_bytes(damage(latest.read_bytes()))
+    (checkpoint.FOLDER / f".{latest.name}.7.part").write_bytes(b"what a killed process was writing")
     resumed = make(few)
     checkpoint.resume(resumed, MINE)
     assert resumed.step == 1
     assert f"{latest}: not used, damaged" in capsys.readouterr().out
+    assert not list(checkpoint.FOLDER.glob(".*.part"))
 
 
 @pytest.mark.parametrize(
@@ -128,18 +136,7 @@ def test_a_checkpoint_of_another_training_is_named_and_kept(
     assert len(list(checkpoint.FOLDER.iterdir())) == 1
 
 
-def test_the_fingerprint_changes_with_recipe_images_device_and_nothing_else(tmp_path: Path) -> None:
-    images = tmp_path / "train.safetensors"
-    images.write_bytes(b"a")
-    first = Fingerprint.of(tiny(), images, CPU)
-    assert Fingerprint.of(tiny(), images, CPU) == first
-    assert first.differs(vars(Fingerprint.of(tiny(seed=2), images, CPU))) == "parameters"
-    assert first.differs(vars(Fingerprint.of(tiny(), images, GPU))) == "devices"
-    images.write_bytes(b"b")
-    assert first.differs(vars(Fingerprint.of(tiny(), images, CPU))) == "images"
-
-
-def test_the_fingerprint_changes_with_the_code_and_with_torchs_release(
+def test_the_fingerprint_changes_with_recipe_images_device_code_and_torchs_release_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in checkpoint.CODE:
@@ -150,30 +147,24 @@ def test_the_fingerprint_changes_with_the_code_and_with_torchs_release(
     images.write_bytes(b"a")
     monkeypatch.setattr(checkpoint, "ROOT", tmp_path)
     first = Fingerprint.of(tiny(), images, CPU)
-    for name in ("data/datasets/dataset.py", "train/core/augment.py", "train/core/muon.py", "train/fit.py"):
+
+    def difference(seed: int = 1, device: torch.device = CPU) -> str:
+        return first.differs(vars(Fingerprint.of(tiny(seed=seed), images, device)))
+
+    assert difference(seed=2) == "parameters"
+    assert difference(device=GPU) == "devices"
+    files = ("data/datasets/dataset.py", "train/core/augment.py", "train/fit.py", "train.safetensors")
+    for name in files:
         before = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(before + b"# another line\n")
-        assert first.differs(vars(Fingerprint.of(tiny(), images, CPU))) == "code", name
+        assert difference() == ("images" if name == "train.safetensors" else "code"), name
         (tmp_path / name).write_bytes(before)
-    assert Fingerprint.of(tiny(), images, CPU) == first
+    assert not difference()
     monkeypatch.setattr(torch, "__version__", "9.9.9")
-    assert first.differs(vars(Fingerprint.of(tiny(), images, CPU))) == "code"
+    assert difference() == "code"
 
 
 def test_the_code_is_that_which_the_stage_train_depends_on() -> None:
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     dependencies = [path for path in stages["train"]["deps"] if not path.startswith("data/out/")]
     assert sorted(checkpoint.CODE) == sorted(dependencies)
-
-
-def test_files_that_are_not_checkpoints_are_skipped(
-    trainer: Trainer, few: Dataset, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model.write(trainer.model, checkpoint.FOLDER / "model.safetensors")
-    (checkpoint.FOLDER / "text.safetensors").write_text("text")
-    (checkpoint.FOLDER / f".{MINE.name}-00000001.safetensors.7.part").write_bytes(b"half")
-    assert checkpoint.resume(make(few), MINE) == ResumeState([])
-    printed = capsys.readouterr().out
-    assert "model.safetensors: not used, damaged" in printed
-    assert "text.safetensors: not used, damaged" in printed
-    assert not list(checkpoint.FOLDER.glob(".*.part"))  # what a killed process was writing

@@ -19,20 +19,15 @@ CPU = torch.device("cpu")
 
 def test_a_written_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
     written = Model(ResNet(11), Normalise.of("image", torch.randint(256, (9, 32, 32, 3))), 40)
-    model.write(written, tmp_path / "model.safetensors")
+    for name in ("model.safetensors", "again"):
+        model.write(written, tmp_path / name)
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "model.safetensors").read_bytes()
     loaded = model.load(CPU, tmp_path / "model.safetensors")
     assert (loaded.network.depth, loaded.size) == (11, 40)
     for name, tensor in written.network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], tensor)
     assert torch.equal(loaded.normalise.mean, written.normalise.mean)
     assert torch.equal(loaded.normalise.std, written.normalise.std)
-
-
-def test_the_same_network_is_the_same_bytes(tmp_path: Path) -> None:
-    written = untrained()
-    for name in "ab":
-        model.write(written, tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def not_there(path: Path) -> None:
@@ -43,17 +38,9 @@ def text(path: Path) -> None:
     path.write_text("not a model")
 
 
-def pickled(path: Path) -> None:
-    torch.save(ResNet(11).state_dict(), path)
-
-
 def cut_short(path: Path) -> None:
     model.write(untrained(), path)
     path.write_bytes(path.read_bytes()[:10_000])
-
-
-def somebody_elses(path: Path) -> None:
-    save_file({"weight": torch.zeros(3)}, path)
 
 
 def described(text: str) -> Callable[[Path], None]:
@@ -71,16 +58,13 @@ def described(text: str) -> Callable[[Path], None]:
     [
         (not_there, "no such file"),
         (text, "not a trained network"),
-        (pickled, "not a trained network"),
         (cut_short, "not a trained network"),
-        (somebody_elses, "not a trained network"),
         (
             described('{"classes": [], "depth": 20, "size": 32}'),
             "not a trained network (Error(s) in loading state_dict",
         ),
         (described('{"classes": [], "depth": 12}'), "not a trained network (depth is 12; expected 9 n + 2)"),
         (described('{"classes": []}'), "not a trained network"),
-        (described('["depth"]'), "not a trained network"),
         (described("depth 11"), "not a trained network"),
         (
             described('{"classes": ["cat", "dog"], "depth": 11, "size": 32}'),

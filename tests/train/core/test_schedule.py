@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data import params
 from tests.tiny import ROOT, tiny
@@ -45,48 +43,8 @@ def test_the_momentum_is_at_its_other_end_where_the_rate_is_greatest(at_peak: fl
     assert ends == pytest.approx([0.95, at_peak, 0.95], abs=0.001)
 
 
-lr = st.floats(0, 10)
-
-
-@given(
-    steps=st.integers(1, 500),
-    epochs=st.integers(1, 20),
-    rise=st.floats(0, 1),
-    ends=st.tuples(lr, lr),
-    peak=st.floats(10, 20),
-    momenta=st.tuples(st.floats(0.5, 0.99), st.floats(0.5, 0.99)),
-    changes=st.sampled_from(["step", "epoch"]),
-)
-def test_rates_and_momenta_stay_between_their_ends_and_rest_after_the_cycle(
-    steps: int,
-    epochs: int,
-    rise: float,
-    ends: tuple[float, float],
-    peak: float,
-    momenta: tuple[float, float],
-    changes: str,
-) -> None:
-    train = tiny(
-        epochs=epochs,
-        progressive=[],
-        rise=rise,
-        fall=1 - rise,
-        start_lr=ends[0],
-        max_lr=peak,
-        final_lr=ends[1],
-        lr_changes=changes,
-        momentum=momenta[0],
-        momentum_at_peak=momenta[1],
-    )
-    schedule = Schedule(train, steps)
-    for step in {0, schedule.total // 3, schedule.total - 1}:
-        assert min(ends) <= schedule.lr(step) <= peak
-        assert min(momenta) <= schedule.momentum(step) <= max(momenta)
-    assert schedule.momentum(10 * schedule.total) == momenta[0]
-
-
 @pytest.mark.parametrize("name", RECIPES)
-@pytest.mark.parametrize("epochs", [1, 2, 3, 7, 20, 300])
+@pytest.mark.parametrize("epochs", [1, 3, 20, 300])
 def test_any_number_of_epochs_has_the_whole_cycle(name: str, epochs: int) -> None:
     train = params.changed(RECIPES[name].train, [f"epochs={epochs}"])
     schedule, whole = Schedule(train, 100), Schedule(RECIPES[name].train, 100)

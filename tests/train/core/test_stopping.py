@@ -5,28 +5,7 @@ import signal
 import pytest
 
 from data.common import cli
-from data.common.cli import RESUMES
 from train.core.training import Stop, stoppable
-
-
-def test_without_a_signal_nothing_ends() -> None:
-    with stoppable() as stop:
-        stop.obey(stop.received)
-
-
-@pytest.mark.parametrize(
-    ("number", "ends"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
-)
-def test_a_signal_is_noted_and_obeyed_later(
-    number: signal.Signals, ends: type[BaseException], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with stoppable() as stop:
-        signal.raise_signal(number)
-        assert stop.received == number
-        with pytest.raises(ends):
-            stop.obey(stop.received)
-    # Ctrl-C is reported by the command line.
-    assert (RESUMES in capsys.readouterr().err) == (number == signal.SIGTERM)
 
 
 def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
@@ -42,6 +21,8 @@ def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
 @pytest.mark.parametrize(
     ("signals", "at_once", "code"),
     [
+        ([signal.SIGINT], False, 130),
+        ([signal.SIGTERM], False, 143),
         ([signal.SIGINT, signal.SIGINT], True, 130),
         ([signal.SIGTERM, signal.SIGTERM], True, 143),
         ([signal.SIGHUP, signal.SIGHUP], False, 129),  # of the terminal and of its shell
@@ -50,10 +31,10 @@ def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
         ([signal.SIGHUP, signal.SIGTERM, signal.SIGTERM], True, 143),
     ],
 )
-def test_a_second_signal_ends_at_once_but_not_sighup(
+def test_a_signal_is_obeyed_after_the_step_and_a_second_but_sighup_at_once(
     signals: list[signal.Signals], at_once: bool, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = []
+    steps, before = [], signal.getsignal(signal.SIGTERM)
 
     def command() -> None:
         with stoppable() as stop:
@@ -67,10 +48,4 @@ def test_a_second_signal_ends_at_once_but_not_sighup(
         cli.run(command)
     assert end.value.code == code
     assert (not steps) == at_once
-
-
-def test_afterwards_the_handlers_are_those_of_before() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with stoppable():
-        assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before

@@ -104,11 +104,3 @@ def test_a_small_share_of_the_processor_time_is_shown_and_what_to_do_about_it_on
     assert len(advice) == shown
     for part in ("4 threads get 25%", "Ctrl-C", "OMP_NUM_THREADS=1 dvc repro") if shown else ():
         assert part in advice[0]
-
-
-def test_a_single_thread_has_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
-    monkeypatch.setattr(psutil, "cpu_percent", lambda **_: [100.0] * 4)
-    processor = ProcessorTime()
-    processor.began -= 100
-    assert processor.note() == ""
