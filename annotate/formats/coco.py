@@ -78,8 +78,8 @@ def read(content: dict[str, Any]) -> ImportedFile:
     for part in PARTS:
         if not isinstance(content[part], list) or not all(isinstance(each, dict) for each in content[part]):
             raise FormatError(f"{part} is not a list of records")
-    labels = _by_id(content, "categories", "name", "category_id")
-    file_names = _by_id(content, "images", "file_name", "image_id")
+    labels = _by_id(content, "categories", "name")
+    file_names = _by_id(content, "images", "file_name")
     boxes: dict[Any, list[ImportedBox]] = defaultdict(list)
     problems: list[Problem] = []
     for annotation in content["annotations"]:
@@ -91,21 +91,20 @@ def read(content: dict[str, Any]) -> ImportedFile:
             problems.append(Problem(name, "malformed", what))
         else:
             boxes[image_id].append(_box(annotation, labels))
-    records = {(record.get("id"), str(record.get("file_name"))): record for record in content["images"]}
+    records = {record.get("id"): record for record in content["images"]}
     images = (
         ImportedImage(name, tuple(boxes[image_id]), attributes({CLASS: record.get(CLASS)}), _size(record))
-        for (image_id, name), record in records.items()
+        for (image_id, record), name in zip(records.items(), file_names.values(), strict=True)
     )
     return imported_file("COCO", images, problems)
 
 
-def _by_id(content: dict[str, Any], part: str, key: str, reference: str) -> dict[Any, str]:
-    """Return names by id. Raises `FormatError` if two names have an id that an annotation refers to."""
-    used = {annotation.get(reference) for annotation in content["annotations"]}
+def _by_id(content: dict[str, Any], part: str, key: str) -> dict[Any, str]:
+    """Return names by id. Raises `FormatError` if two have the same id."""
     names: dict[Any, str] = {}
     for record in content[part]:
         number, name = record.get("id"), str(record.get(key))
-        if names.setdefault(number, name) != name and number in used:
+        if names.setdefault(number, name) != name:
             raise FormatError(f"{part} {names[number]} and {name} have the same id, {number}")
     return names
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from annotate.formats import coco, label_studio_json, via, yolo
-from annotate.formats.fit import fit
+from annotate.formats.fit_scheme import fit
 from annotate.formats.imported import FormatError, ImportedEntry, ImportedFile, ImportedImage
 from annotate.formats.match import find_tasks
 from annotate.labelling import parse

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from annotate import export
-from annotate.export import labelled
 from annotate.label_studio import fetch
 from annotate.label_studio.config import Server
 from annotate.labelling.export_file import normalise, read_export
@@ -113,20 +112,3 @@ def test_labels_that_a_fetch_would_lose_are_counted_with_the_way_back(
     EXPORT.write_text("<<<<<<< HEAD\n[]")
     export.main()
     assert read_export() == normalise(reply())
-
-
-@pytest.mark.parametrize(
-    ("annotations", "expected"),
-    [
-        ([], 0),
-        ([annotation(choice("cat"))], 1),
-        ([annotation(was_cancelled=True)], 0),
-        ([annotation()], 0),
-        ([annotation(was_cancelled=True), annotation(choice("cat"))], 1),
-    ],
-)
-def test_an_image_counts_as_labelled(
-    tasks: tuple[Task, ...], annotations: list[dict[str, Any]], expected: int
-) -> None:
-    strange = entry("not ours", annotation(choice("cat")))
-    assert len(labelled([entry("test-00003", *annotations), strange], tasks)) == expected

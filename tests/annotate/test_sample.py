@@ -80,31 +80,6 @@ def test_the_committed_tasks_are_those_of_the_committed_parameters(room: Path, p
     assert tasks.read_bytes() == (ROOT / tasks).read_bytes()
 
 
-def test_more_images_than_there_are(params: Params) -> None:
-    params("data/sample", 1001)
-    with pytest.raises(UserError, match=r"1000 different .*images is 1001"):
-        sample.main()
-
-
-def test_files_that_are_not_images_are_named_and_skipped(
-    params: Params, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for number in range(4):
-        photo(f"{number}.png", number)
-    params("photos", 3)
-    sample.main()
-    without = read_tasks()
-    capsys.readouterr()
-    Path("photos/notes.txt").write_text("four cats")
-    Path("photos/lost.png").symlink_to("nowhere.png")
-    sample.main()
-    assert read_tasks() == without
-    skipped = next(line for line in capsys.readouterr().out.splitlines() if "skipped" in line)
-    assert skipped.startswith("2 files skipped: ")
-    assert "photos/notes.txt" in skipped
-    assert "photos/lost.png" in skipped
-
-
 def test_another_image_is_drawn_in_place_of_a_damaged_one(
     params: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:

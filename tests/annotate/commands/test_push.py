@@ -76,15 +76,12 @@ def test_a_push_that_was_killed_is_finished_by_the_next(project: Clone, proxy: P
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("upload", [False, True])
-def test_a_hundred_images_take_few_requests_and_a_second_push_fewer(
-    project: Clone, proxy: Proxy, upload: bool
-) -> None:
+def test_a_hundred_images_take_few_requests_and_a_second_push_fewer(project: Clone, proxy: Proxy) -> None:
     project.images(*(f"test-{number:05}" for number in range(100)))
     requests = []
     for _ in range(2):
         proxy.asked.clear()
-        project.push(upload=upload)
+        project.push(upload=True)
         requests.append(len(proxy.asked))
     assert requests[0] <= 12
     assert requests[1] <= 4, proxy.asked

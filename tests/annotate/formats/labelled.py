@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from annotate.formats.fit import fit
+from annotate.formats.fit_scheme import fit
 from annotate.formats.imported import ImportedImage
 from annotate.labelling.consensus import LabelledImage
 from annotate.labelling.geometry import Drawn, Size, UnfitError, place

@@ -148,15 +148,6 @@ def test_several_annotators_as_label_studio_exports_them(room: Path) -> None:
     assert read(content)[0] == []
 
 
-def test_repeated_records_and_clashes_of_unused_ids_are_harmless() -> None:
-    content = a_cat()
-    content["images"] += [content["images"][0], {"file_name": "b.png"}, {"file_name": "c.png"}]
-    content["categories"] += [content["categories"][0], {"id": 4, "name": "dog"}, {"id": 4, "name": "cow"}]
-    images, _ = read(content)
-    assert [(each.name, len(each.boxes)) for each in images] == [("a.png", 1), ("b.png", 0), ("c.png", 0)]
-    assert [box.label for box in images[0].boxes] == ["cat"]
-
-
 @pytest.mark.parametrize(
     ("part", "record", "culprit"),
     [

@@ -16,10 +16,8 @@ from tests.annotate.builders import DEFAULT, choice, own_image
     ("name", "content", "reason"),
     [
         ("a.json", b"{", "neither JSON"),
-        ("a.csv", b"what,ever\n1,2\n", "neither JSON"),
         ("a.json", b"[1]", "unknown format"),
         ("a.json", b'[{"image_id": 42, "annotations": []}]', "unknown format"),
-        ("a.json", b'[{"data": "x", "annotations": []}]', "unknown format"),
         ("a.json", b'{"a.png": {"regions": null}}', "unknown format"),
         ("a.json", b'{"images": 1, "annotations": [], "categories": []}', "images is not a list"),
         ("a.csv", b"filename,region_shape_attributes\n", "no column file_size, file_attributes"),

@@ -157,11 +157,3 @@ def test_boxes_survive_the_way_to_label_studio_and_back(
         for x, y, width, height in rectangles:
             if min(x, y) >= 0 and min(width, height) >= 1 and x + width <= size[0] and y + height <= size[1]:
                 assert any(each == pytest.approx((x, y, width, height), abs=0.02) for each in drawn)
-
-
-def test_the_people_scheme_offers_an_answer_for_everything() -> None:
-    assert (SCHEME.box_labels, len(SCHEME.box_controls), SCHEME.image_controls) == (("person",), 14, ())
-    for question in SCHEME.box_controls:
-        options = {*getattr(question, "options", ())}
-        # The quality of an image can always be judged.
-        assert question.name == "image_quality" or {"CantSee", "Other"} & options, question.name

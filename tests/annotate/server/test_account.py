@@ -69,13 +69,6 @@ def test_other_lines_of_dotenv_are_kept(env: Path, before: str, others: str) -> 
     assert env.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_link_stays_a_link(env: Path) -> None:
-    env.symlink_to("secrets")
-    account.save(account.load())
-    assert env.is_symlink()
-    assert (env.parent / "secrets").stat().st_mode & 0o777 == 0o600
-
-
 @pytest.mark.parametrize(
     "text",
     [
