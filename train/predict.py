@@ -47,7 +47,6 @@ __all__ = ["MODEL", "Model", "Predictions", "load", "margin", "predict", "probab
 
 IMAGES = "annotate/out/images"  # where annotate/out/labels/boxes.csv was drawn
 STDIN = "-"  # stands for the names on standard input, one a line
-VERSION_DIGITS = 12  # of a model's checksum
 
 
 def load(path: Path = MODEL) -> Model:
@@ -57,9 +56,9 @@ def load(path: Path = MODEL) -> Model:
 
 
 def version(path: Path = MODEL) -> str:
-    """Return the first digits of the sha256 of a model's file. Raises `UserError` if there is no file."""
+    """Return twelve digits of the sha256 of a model's file. Raises `UserError` if there is no file."""
     with readable(path, 'train one with "dvc repro".'):
-        return digest(path, "sha256")[:VERSION_DIGITS]
+        return digest(path, "sha256")[:12]
 
 
 def probabilities(model: Model, images: NDArray[np.uint8]) -> pd.DataFrame:

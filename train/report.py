@@ -38,7 +38,6 @@ from train.core.device import choose_device, keep_large_blocks
 from train.core.inference import logits
 from train.core.model import Model
 from train.evaluation import predictions, results
-from train.evaluation.results import Images
 from train.page import figures, page
 from train.page.contents import Report, read_run_info
 from train.page.labelled import Labelled, read_labels, side_by_side
@@ -48,30 +47,24 @@ LABELLED = Path("train/labelled.json")
 FOLDER = Path("train/out/report")
 
 
-def read_images() -> tuple[list[str], Images]:
-    """Return names and pixels of the images to be labelled. Raises `UserError` if there are none."""
+def compare_labels(labels: pd.DataFrame, network: Model, device: torch.device) -> Labelled:
+    """Put the model's predictions beside the labels. Raises `UserError` if there are no images to label."""
     paths = sorted(IMAGES.glob("*.png"))
     if not paths:
         raise UserError(f"{IMAGES}: no images to label", 'make them again with "dvc repro -fs sample".')
     with decode.decoding():
         images = np.stack([crop.read(path) for path in track(paths, "reading", len(paths), "images")])
-    return [path.stem for path in paths], images
-
-
-def compare_labels(labels: pd.DataFrame, network: Model, device: torch.device) -> Labelled:
-    """Put the model's predictions for the labelled images beside their labels."""
-    names, images = read_images()
+    names = [path.stem for path in paths]
     outputs = logits(network, torch.from_numpy(images).to(device), "images to label")
     table = predictions.as_table(names, outputs)
     agreed = labels.dropna(subset="agreed").set_index("image")["agreed"]
-    compared, score = predictions.with_actual(table, outputs, agreed[agreed.isin(CLASSES)])
-    # Without labels there are 0 images and no accuracy.
-    metrics = predictions.metrics(compared, score) if score else {"images": 0}
+    trained = agreed.isin(CLASSES)  # the others are classes of the user's own
+    compared, metrics = predictions.with_actual(table, outputs, agreed[trained])
     return Labelled(
         images=dict(zip(names, images, strict=True)),
         table=side_by_side(labels, table),
         compared=compared,
-        metrics=metrics | {"other_classes": int((~agreed.isin(CLASSES)).sum())},
+        metrics=metrics | {"other_classes": int((~trained).sum())},
     )
 
 
@@ -79,11 +72,12 @@ def write(folder: Path, report: Report) -> None:
     """Write tables, figures and the page into the folder."""
     for name, table in report.tables.items():
         write_csv(folder / f"{name}.csv", table.reset_index() if table.index.name else table)
+    wrong, overlays = report.tables["mistakes"], report.test.overlays["predicted"]
     plots = {
         "curves": page.curves(report),
         "confusion": figures.confusion(report.tables["confusion"]),
         "reliability": figures.reliability(report.tables["reliability"]),
-        "mistakes": figures.mistakes(report.tables["mistakes"], report.test.images, report.test.overlays),
+        "mistakes": figures.mistakes(wrong, report.test.images, overlays),
     }
     for name, figure in plots.items():
         figures.write(folder / f"{name}.png", figure)

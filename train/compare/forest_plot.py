@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -16,9 +16,6 @@ from train.compare.comparison import Row
 from train.compare.runs import Run
 from train.compare.significance import CONFIDENCE, p_text, points
 from train.page.figures import GREY
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 BASELINE = "#24292f"
 LONGEST = 28  # characters of a run's name that fit beside the plot

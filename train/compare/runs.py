@@ -59,12 +59,9 @@ class Run:
 def repository() -> Repo:
     """Return DVC's view of the current folder. Raises `UserError` if it is no clone."""
     try:
-        repo = Repo()
-        if hasattr(repo.scm, "resolve_rev"):
-            return repo
+        return Repo()
     except (DvcException, SCMError):
-        pass
-    raise UserError("this folder is no git repository with DVC in it", "go to the top of a clone.")
+        raise UserError("no git repository with DVC in it here", "go to the top of a clone.") from None
 
 
 def read(repo: Repo, name: str) -> Run:
@@ -89,12 +86,9 @@ def _unknown(repo: Repo, name: str) -> UserError:
     # Experiments lie in refs/exps/<two digits>/<38 digits>/<name>.
     refs = (ref.split("/", 4 if ref.startswith("refs/exps/") else 2)[-1] for ref in repo.scm.iter_refs())
     near = get_close_matches(name, {WORKSPACE, *refs} - {name}, n=1, cutoff=0.7)
-    lists = (
-        'see "git log" and "dvc exp list --all-commits"; "git fetch --unshallow" completes a shallow clone.'
-    )
-    return UserError(
-        f"{name!r} is no git revision and no experiment", f"did you mean {near[0]}?" if near else lists
-    )
+    lists = 'see "git log" and "dvc exp list --all-commits"; "git fetch --unshallow" completes a clone.'
+    hint = f"did you mean {near[0]}?" if near else lists
+    return UserError(f"{name!r} is no git revision and no experiment", hint)
 
 
 def _run(name: str, commit: str, subject: str, files: DVCFileSystem) -> Run:

@@ -15,7 +15,7 @@ from sklearn.metrics import precision_recall_fscore_support  # type: ignore[impo
 from torch import Tensor
 
 from data.datasets.dataset import CLASSES
-from train.core.inference import Score, score
+from train.core.inference import score
 from train.evaluation.calibration import calibration_error, reliability
 from train.evaluation.columns import margin, ranked
 
@@ -32,17 +32,19 @@ def as_table(names: Sequence[str], logits: Tensor, top: int = 1) -> pd.DataFrame
 
 def with_actual(
     table: pd.DataFrame, logits: Tensor, labels: pd.Series[str]
-) -> tuple[pd.DataFrame, Score | None]:
-    """Return the rows of the images that `labels` has, by name, with the column `actual`; and their score.
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rows of the images that `labels` has, by name, with the column `actual`; and their metrics.
 
-    There is no score without images.
+    These are the number of images and, unless it is 0, accuracy as share of 1 and loss.
     """
     compared = table[table["image"].isin(labels.index)].copy()
     compared.insert(1, "actual", compared["image"].map(labels))
     if compared.empty:
-        return compared, None
+        return compared, {"images": 0}
     targets = torch.tensor([CLASSES.index(label) for label in compared["actual"]], device=logits.device)
-    return compared, score(logits[compared.index.tolist()], targets)
+    result = score(logits[compared.index.tolist()], targets)
+    metrics = {"images": len(compared), "accuracy": round(result.accuracy, 4), "loss": round(result.loss, 4)}
+    return compared, metrics
 
 
 def confusion(table: pd.DataFrame) -> pd.DataFrame:
@@ -75,11 +77,6 @@ def mistakes(table: pd.DataFrame) -> pd.DataFrame:
 def by_confidence(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows, the most confident predictions first."""
     return table.sort_values(["confidence", "image"], ascending=[False, True])
-
-
-def metrics(table: pd.DataFrame, of: Score) -> dict[str, Any]:
-    """Return the number of images, accuracy as share of 1, and loss."""
-    return {"images": len(table), "accuracy": round(of.accuracy, 4), "loss": round(of.loss, 4)}
 
 
 def details(table: pd.DataFrame) -> dict[str, Any]:

@@ -78,13 +78,13 @@ class Report:
 
 def read_run_info() -> RunInfo:
     """Read what the parameters and other stages say. Raises `UserError` for a file that is wrong."""
-    chosen = params.load()
-    dataset.check_source(chosen.chosen.prepare.source, TEST)
-    train = chosen.chosen.train
+    settings = params.load()
+    dataset.check_source(settings.chosen.prepare.source, TEST)
+    train = settings.chosen.train
     metrics = read_metrics(METRICS, "train", ("epochs", "steps", "equivalent_epochs"))
     labels = read_metrics(LABEL_METRICS, "labels", ("images", "labelled"))
     return RunInfo(
-        recipe=chosen.recipe,
+        recipe=settings.recipe,
         watch_test=train.watch_test,
         label_smoothing=train.label_smoothing,
         epochs=int(metrics["epochs"]),

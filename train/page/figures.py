@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,17 +107,15 @@ def reliability(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def mistakes(table: pd.DataFrame, images: Images, overlays: Mapping[str, Images]) -> Figure:
-    """Draw the most confident mistakes, each with Grad-CAM of the predicted class."""
+def mistakes(table: pd.DataFrame, images: Images, overlays: Images) -> Figure:
+    """Draw the most confident mistakes, each with its overlay: Grad-CAM of the predicted class."""
     figure = Figure(figsize=(12, 5.95), layout="constrained")
     figure.suptitle("The most confident mistakes: actual class, and Grad-CAM of the predicted one")
     axes = figure.subplots(3, 8).reshape(-1, 2)  # image and overlay
     for each in axes.flat:
         each.axis("off")
-    shown = images[table.index.to_numpy(np.int64)]
-    for pair, mistake, image, overlay in zip(
-        axes, table.itertuples(), shown, overlays["predicted"], strict=False
-    ):
+    wrong = images[table.index.to_numpy(np.int64)]
+    for pair, mistake, image, overlay in zip(axes, table.itertuples(), wrong, overlays, strict=False):
         pair[0].imshow(image)
         pair[0].set_title(f"actual: {mistake.actual}", fontsize=8)
         pair[1].imshow(overlay)

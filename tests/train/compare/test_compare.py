@@ -287,4 +287,4 @@ def test_a_folder_that_is_no_repository(
     (tmp_path / "plain").mkdir()
     monkeypatch.chdir(tmp_path / "plain")
     code, output = compare("HEAD")
-    assert (code, output.splitlines()[0]) == (1, "error: this folder is no git repository with DVC in it")
+    assert (code, output.splitlines()[0]) == (1, "error: no git repository with DVC in it here")
