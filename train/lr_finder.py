@@ -91,19 +91,6 @@ def suggestion(curve: pd.DataFrame) -> tuple[float, bool]:
     return float(curve["lr"].iloc[top]), bool(after.min() < after.iloc[0] - FALLS)
 
 
-def conclusion(curve: pd.DataFrame, steps: int) -> str:
-    """Return the learning rate to take, or the command to repeat with."""
-    rate, falls = suggestion(curve)
-    last = curve["lr"].iloc[-1]
-    if falls:
-        return f"max_lr {rate:.3g}: the accuracy is best there and then falls (Smith 2017, section 3.3)"
-    if len(curve) < steps:
-        return (
-            f"the loss diverged at {last:.4g}, before much was learned: repeat with --max-lr {last / 10:.2g}"
-        )
-    return f"the accuracy does not fall up to {last:.4g}: repeat with a larger --max-lr"
-
-
 def main(
     recipe: Annotated[str, typer.Option(help="another recipe than the chosen one")] = "",
     max_lr: Annotated[float, typer.Option(min=1e-6, max=MOST_RATE, help="the last rate")] = 3.0,
@@ -124,7 +111,12 @@ def main(
     figures.write(FOLDER / "curve.png", figures.lr_finder(curve, rate if falls else None))
     last = curve["lr"].iloc[-1]
     print(f"{FOLDER}/curve.csv, curve.png: {len(curve)} steps up to a learning rate of {last:.4g}")
-    print(conclusion(curve, steps))
+    if falls:
+        print(f"max_lr {rate:.3g}: the accuracy is best there and then falls (Smith 2017, section 3.3)")
+    elif len(curve) < steps:
+        print(f"the loss diverged at {last:.4g}, too early: repeat with --max-lr {last / 10:.2g}")
+    else:
+        print(f"the accuracy does not fall up to {last:.4g}: repeat with a larger --max-lr")
 
 
 if __name__ == "__main__":
