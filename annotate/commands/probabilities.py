@@ -35,9 +35,9 @@ def of_files(files: Mapping[str, Path]) -> pd.DataFrame:
     from train.predict import predict  # torch takes seconds to import
 
     names = {str(path): name for name, path in files.items()}
-    found = predict(files.values(), probabilities=True)
-    folder.report_skipped([str(problem) for problem in found.problems])
-    table = found.table.set_axis([names[path] for path in found.table["image"]])
+    predictions = predict(files.values(), probabilities=True)
+    folder.report_skipped([str(problem) for problem in predictions.problems])
+    table = predictions.table.set_axis([names[path] for path in predictions.table["image"]])
     return table.drop(columns=["image", "predicted", "confidence"])
 
 

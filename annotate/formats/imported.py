@@ -93,7 +93,7 @@ def attributes(values: Any) -> dict[str, tuple[str, ...]]:
 def imported_file(kind: str, images: Iterable[ImportedImage], problems: Iterable[Problem]) -> ImportedFile:
     """Return a file without images that share a name, unless their size is the same, too.
 
-    Which of them is ours cannot be told. Label Studio's COCO has an image for each annotator, of the same
+    It is not clear which of them is ours. Label Studio's COCO has an image for each annotator, of the same
     size. Images without labels do not count.
     """
     problems = list(problems)

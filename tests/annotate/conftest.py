@@ -57,11 +57,11 @@ def label_studio(
     What is made on it stays there for all tests: give each project a title of its own.
     """
     folder = studio.make(tmp_path_factory.mktemp("label-studio") / "clone", studio_environment)
-    said = folder.run("serve", "--detach", "--port", str(studio.free_port()))
+    printed = folder.run("serve", "--detach", "--port", str(studio.free_port()))
     made = sorted(
         path.name for path in folder.path.iterdir()
     )  # other tests push files of their own from here
-    (folder.path / "said").write_text(said)
+    (folder.path / "printed").write_text(printed)
     (folder.path / "made").write_text("\n".join(made))
     yield folder
     folder.run("stop")

@@ -12,10 +12,8 @@ import pytest
 from annotate import labels
 from annotate.labelling.export_file import normalise
 from annotate.labelling.tasks import Task
-from annotate.labels import cifar10_classes
 from data.common.errors import UserError
 from tests.annotate.builders import annotation, choice, entry, image, reply, write_room
-from tests.tiny import ROOT
 
 Snapshot = Callable[[Path], dict[str, bytes]]
 
@@ -107,13 +105,6 @@ def test_cifar10s_own_classes_come_from_the_samples_index(
     assert [row["cifar10"] for row in rows("labels.csv")] == ["cat", "dog"]
     assert metrics()["accuracy"] == 0.5
     assert "agreement with CIFAR-10's classes: 50.0 % of 2, Cohen's kappa 0.000" in capsys.readouterr().out
-
-
-def test_the_samples_index_has_every_committed_task() -> None:
-    classes = cifar10_classes(ROOT / "data/sample")
-    tasks = json.loads((ROOT / "annotate/project/tasks.json").read_text())
-    assert {task["image_id"] for task in tasks} <= classes.keys()
-    assert cifar10_classes(ROOT / "nowhere") == {}
 
 
 @pytest.mark.parametrize("name", ["tasks.json", "export.json", "label_config.xml"])

@@ -214,12 +214,12 @@ def served(
 
 def test_what_is_chosen_is_pushed_by_the_same_command(served: Clone) -> None:
     before = {task["data"]["image_id"] for task in served.there}
-    code, said = served.run("next", "--count", "3")
-    assert code == 0, said
-    assert "3 added (read from this disk), 100 there already" in said
+    code, printed = served.run("next", "--count", "3")
+    assert code == 0, printed
+    assert "3 added (read from this disk), 100 there already" in printed
     assert {task["data"]["image_id"] for task in served.there} == before | set(read_chosen())
-    code, said = served.run("next", "--count", "2", "--no-push")
-    assert 'next: "dvc repro labels" and "python -m annotate push"' in said
+    code, printed = served.run("next", "--count", "2", "--no-push")
+    assert 'next: "dvc repro labels" and "python -m annotate push"' in printed
     assert (len(served.there), len(read_chosen())) == (103, 5)
 
 
@@ -239,14 +239,14 @@ def test_doubted_labels_come_before_the_annotators_again_in_one_tab(
         names = [name for name in rows if name != "test-00000"]
         label("".join(f"{name},cat,cat,cat,annotator-1,2.0,0\n" for name in rows))
         following.next_images(by=following.By.disagreement)
-        said = capsys.readouterr().out
-        assert f"{count} labels to look at again: {served.account.url}/projects/" in said
-        (tab,) = re.findall(r"\?tab=(\d+)", said)
+        printed = capsys.readouterr().out
+        assert f"{count} labels to look at again: {served.account.url}/projects/" in printed
+        (tab,) = re.findall(r"\?tab=(\d+)", printed)
         listed = served.ask("GET", f"/api/tasks/?view={tab}&resolve_uri=false")["tasks"]
         assert [task["data"]["image_id"] for task in listed] == sorted(names)
         for name in names:
-            assert re.search(rf"{name}  labelled cat \d+%, \w+ \d+%", said)
-    assert "1 of them are not on the server (python -m annotate push): test-00000" in said
+            assert re.search(rf"{name}  labelled cat \d+%, \w+ \d+%", printed)
+    assert "1 of them are not on the server (python -m annotate push): test-00000" in printed
     views = served.ask("GET", f"/api/dm/views/?project={served.number}")
     assert [view["data"]["title"] for view in views] == ["Default", following.TAB]
     for view in views:  # as where nobody chose any columns, so that image and name are in sight
@@ -260,9 +260,9 @@ def test_doubted_labels_come_before_the_annotators_again_in_one_tab(
     assert views[1]["data"]["hiddenColumns"] == chosen["hiddenColumns"]  # what somebody chose stays
     capsys.readouterr()
     following.next_images(by=following.By.disagreement, push_=False)
-    said = capsys.readouterr().out
-    assert "next: the same command without --no-push" in said
-    assert "http" not in said
+    printed = capsys.readouterr().out
+    assert "next: the same command without --no-push" in printed
+    assert "http" not in printed
     served.by("http://127.0.0.1:9")
     with pytest.raises(UserError, match="cannot reach Label Studio"):
         following.next_images(by=following.By.disagreement)
@@ -271,7 +271,8 @@ def test_doubted_labels_come_before_the_annotators_again_in_one_tab(
     Path(".env").rename("env")
     following.next_images(by=following.By.disagreement)
     Path("env").rename(".env")
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (
-        '"python -m annotate push --from annotate/project/export.json --gaps", then the same command' in said
+        '"python -m annotate push --from annotate/project/export.json --gaps", then the same command'
+        in printed
     )

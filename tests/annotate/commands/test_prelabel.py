@@ -25,14 +25,14 @@ def tasks(room: Path) -> list[Task]:
 
 
 def test_class_confidence_and_version(tasks: list[Task]) -> None:
-    found = prelabel.read(tasks, DEFAULT)
+    prelabels = prelabel.read(tasks, DEFAULT)
     table = predict.predict("annotate/out/images").table
-    assert found.version == predict.version()
-    assert list(found.suggestions) == ["test-00001", "test-00002"]
-    assert [suggestion.score for suggestion in found.suggestions.values()] == table["confidence"].tolist()
+    assert prelabels.version == predict.version()
+    assert list(prelabels.suggestions) == ["test-00001", "test-00002"]
+    assert [suggestion.score for suggestion in prelabels.suggestions.values()] == table["confidence"].tolist()
     value = {"choices": [table["predicted"][0]]}
     result = {"id": "p1", "from_name": "class", "to_name": "image", "type": "choices", "value": value}
-    assert found.suggestions["test-00001"].result == [result]
+    assert prelabels.suggestions["test-00001"].result == [result]
 
 
 def test_a_class_that_the_scheme_does_not_have(tasks: list[Task]) -> None:

@@ -37,11 +37,6 @@ def test_a_table_that_is_none_of_probabilities(room: Path, rows: str, problem: s
     assert "the columns image and one for each class" in error.value.hint
 
 
-def test_no_file(room: Path) -> None:
-    with pytest.raises(UserError, match=r"other\.csv: no such file"):
-        probabilities.read(Path("other.csv"))
-
-
 def test_columns_that_are_no_classes_are_ignored(room: Path) -> None:
     Path("other.csv").write_text("image,predicted,confidence,cat,dog\n7,dog,0.75,0.25,0.75\n")
     table = probabilities.read(Path("other.csv"))

@@ -53,8 +53,3 @@ def test_what_is_not_an_image_is_skipped_by_name(tmp_path: Path, capsys: pytest.
     assert message.startswith("3 files skipped: ")
     for reason in ("lost.png: a link", "bomb.png: too large an image", "notes.txt: not an image"):
         assert message.count(reason) == 1
-
-
-def test_an_image_is_read_as_it_is_shown(tmp_path: Path) -> None:
-    Image.new("RGBA", (2, 2), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert folder.read(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)

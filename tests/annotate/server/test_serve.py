@@ -53,7 +53,7 @@ def started(folder: Folder) -> subprocess.Popen[str]:
 
 def test_it_prints_where_it_runs_and_how_to_log_in(label_studio: Folder) -> None:
     account = label_studio.account
-    output = (label_studio.path / "said").read_text()
+    output = (label_studio.path / "printed").read_text()
     assert output.startswith("starting Label Studio, which takes a minute or two the first time ...\n")
     assert output.endswith(
         f"Label Studio {RELEASE} is running at {account.url}\n"
