@@ -62,8 +62,9 @@ def test_a_command_that_fails_shows_lines_and_an_exit_code(
     assert "Traceback" not in err
 
 
-def test_ctrl_c_before_a_command_has_begun_promises_nothing(tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text("import data\nraise KeyboardInterrupt\n")
+@pytest.mark.parametrize("room", ["data", "train"])
+def test_ctrl_c_before_a_command_has_begun_promises_nothing(tmp_path: Path, room: str) -> None:
+    (tmp_path / "slow.py").write_text(f"import {room}\nraise KeyboardInterrupt\n")
     environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
     script = "import sys; sys.argv = ['-m']; import slow"
     done = subprocess.run(

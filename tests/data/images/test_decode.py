@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -114,6 +114,7 @@ def test_a_small_file_with_a_huge_image_is_refused_before_it_fills_memory(tmp_pa
 @pytest.mark.parametrize(
     "kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA", "PCX", "DDS"]
 )
+@settings(max_examples=30)
 @given(data=st.data())
 def test_whatever_is_wrong_within_a_file_is_a_users_error(kind: str, data: st.DataObject) -> None:
     whole = io.BytesIO()

@@ -41,29 +41,19 @@ def test_the_layers_are_those_of_keras(depth: int) -> None:
 
 def test_depth_56_has_the_published_numbers() -> None:
     network = ResNet(56)
-    parts = {
-        "stem": network.stem,
-        "stage 0": network.blocks[:6],
-        "stage 1": network.blocks[6:12],
-        "stage 2": network.blocks[12:],
-        "head": nn.ModuleList([network.last, network.dense]),
-    }
+    blocks = network.blocks
+    parts = [
+        network.stem,
+        blocks[:6],
+        blocks[6:12],
+        blocks[12:],
+        nn.ModuleList([network.last, network.dense]),
+    ]
+    trainable = [sum(tensor.numel() for tensor in part.parameters()) for part in parts]
+    running = [sum(t.numel() for name, t in part.named_buffers() if "running" in name) for part in parts]
     # Keras counts the running statistics among a part's parameters.
-    statistics = {name: value for name, value in network.named_buffers() if "running" in name}
-    trainable = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
-    running = {
-        name: sum(b.numel() for key, b in part.named_buffers() if "running" in key)
-        for name, part in parts.items()
-    }
-    assert {name: trainable[name] + running[name] for name in parts} == {
-        "stem": 512,
-        "stage 0": 29_056,
-        "stage 1": 331_136,
-        "stage 2": 1_309_440,
-        "head": 3_594,
-    }
-    assert sum(trainable.values()) == 1_663_338
-    assert sum(value.numel() for value in statistics.values()) == 10_400
+    assert [sum(pair) for pair in zip(trainable, running, strict=True)] == [512, 29056, 331136, 1309440, 3594]
+    assert (sum(trainable), sum(running)) == (1_663_338, 10_400)
     assert len(convolutions(network)) == 58
     assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 55
 
