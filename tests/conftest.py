@@ -40,9 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c() -> None:
-    """Handle SIGINT as in a terminal: a shell's background jobs ignore it."""
+def _signals_of_a_terminal() -> None:
+    """Handle SIGINT and SIGHUP as in a terminal: background jobs ignore one, nohup the other."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,7 @@ from data.datasets import dataset
 from data.datasets.dataset import CLASSES, image_name
 from train.core import model
 from train.core.device import choose_device, keep_large_blocks
-from train.core.inference import logits
-from train.core.model import Model
+from train.core.model import Model, logits
 from train.evaluation import gradcam, predictions, results
 from train.evaluation.results import SHOWN, SIDES, TEST, TOP, Evaluation, Images
 

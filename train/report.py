@@ -35,8 +35,7 @@ from data.datasets.dataset import CLASSES
 from data.images import crop, decode
 from train.core import model
 from train.core.device import choose_device, keep_large_blocks
-from train.core.inference import logits
-from train.core.model import Model
+from train.core.model import Model, logits
 from train.evaluation import predictions, results
 from train.page import figures, page
 from train.page.contents import Report, read_run_info

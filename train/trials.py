@@ -29,7 +29,7 @@ from data.recipe import Train
 from train.core import checkpoint
 from train.core.checkpoint import Fingerprint
 from train.core.device import choose_device, keep_large_blocks, on_device
-from train.core.inference import logits, score
+from train.core.model import logits, score
 from train.core.threads import take_idle_cores
 from train.core.trainer import Trainer
 from train.core.training import Row, Stop, Training, stoppable

@@ -14,8 +14,7 @@ import torch
 from data import params
 from data.common.errors import UserError
 from tests.tiny import TINY, Stage, start, tiny, wait_for, write_params
-from train import fit, lr_finder, trials
-from train.bench import __main__ as bench
+from train import bench, fit, lr_finder, trials
 from train.core import training
 from train.core.distributed import ALONE
 from train.core.trainer import Trainer

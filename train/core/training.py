@@ -24,7 +24,7 @@ from data.common.files import write_csv
 from data.common.progress import ProgressTask, progress
 from train.core import checkpoint
 from train.core.checkpoint import Fingerprint, ResumeState
-from train.core.inference import logits, score
+from train.core.model import logits, score
 from train.core.threads import ProcessorTime
 from train.core.trainer import Trainer
 

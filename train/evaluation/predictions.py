@@ -15,7 +15,7 @@ from sklearn.metrics import precision_recall_fscore_support  # type: ignore[impo
 from torch import Tensor
 
 from data.datasets.dataset import CLASSES
-from train.core.inference import score
+from train.core.model import score
 from train.evaluation.calibration import calibration_error, reliability
 from train.evaluation.columns import margin, ranked
 

@@ -19,7 +19,7 @@ from data.datasets.dataset import CLASSES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from train.core.inference import Score
+    from train.core.model import Score
     from train.evaluation.results import Images
 
 PUBLISHED = Path("train/reference/published.csv")

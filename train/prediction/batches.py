@@ -20,8 +20,7 @@ from data.common.progress import progress
 from data.datasets.dataset import CLASSES
 from data.images import crop, decode
 from data.images.walk import Skipped
-from train.core.inference import batch_logits
-from train.core.model import Model
+from train.core.model import Model, batch_logits
 from train.prediction.regions import ImageFile
 
 BATCH = 128  # images at once; more are no faster on two cores

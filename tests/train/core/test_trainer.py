@@ -12,7 +12,7 @@ from data.common.errors import UserError
 from data.datasets.dataset import Dataset
 from tests.tiny import as_tensors, tiny
 from train.core.device import choose_device, compiled, computes_bfloat16
-from train.core.inference import logits
+from train.core.model import logits
 from train.core.network import ResNet
 from train.core.trainer import Trainer
 

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 
 from data.datasets.dataset import CLASSES
 from tests.tiny import ROOT
-from train.core.inference import Score
+from train.core.model import Score
 from train.page import figures
 
 

@@ -17,7 +17,7 @@ from train.evaluation.results import SIDES, Evaluation, Images
 from train.page import contents, page
 from train.page.contents import Report, RunInfo
 from train.page.labelled import Labelled
-from train.page.mosaic import Mosaic
+from train.page.page import Mosaic
 
 
 def reported(

@@ -19,7 +19,7 @@ from data.common.errors import UserError
 from data.datasets.dataset import CLASSES, Dataset
 from tests.tiny import ROOT, Stage, as_tensors, untrained
 from train import predict
-from train.core import inference, model
+from train.core import model
 from train.prediction import batches
 from train.prediction.writers import Format
 
@@ -49,7 +49,7 @@ def read(text: str) -> pd.DataFrame:
 def test_predictions_are_those_of_the_network_for_the_same_pixels(trained: Path, few: Dataset) -> None:
     table = predict.predict("images", top=10, probabilities=True).table
     images = as_tensors(few)[0][:12]
-    shares = inference.logits(model.load(torch.device("cpu")), images).softmax(1).double().numpy()
+    shares = model.logits(model.load(torch.device("cpu")), images).softmax(1).double().numpy()
     assert np.allclose(table[list(CLASSES)], shares, atol=1e-4)
     assert table["predicted"].tolist() == [CLASSES[place] for place in shares.argmax(1)]
     ranks = table[["confidence", *(f"confidence_{rank}" for rank in range(2, 11))]].to_numpy()

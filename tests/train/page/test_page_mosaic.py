@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from data.datasets.dataset import Dataset
-from train.page.mosaic import COLUMNS, Mosaic
+from train.page.page import COLUMNS, Mosaic
 
 
 def test_each_image_is_at_its_place_to_the_last_bit(few: Dataset) -> None:

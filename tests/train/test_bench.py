@@ -12,8 +12,8 @@ import torch
 
 from data.common.cli import STARTS_AGAIN
 from tests.tiny import TINY, Stage, start, tiny, write_params
-from train.bench import __main__
-from train.bench.variants import loop_step
+from train import bench
+from train.bench import loop_step
 from train.core.trainer import Trainer
 
 
@@ -33,12 +33,12 @@ def test_the_loop_is_compared_with_all_other_variants(stage: Stage, workspace: P
 
 
 def test_a_step_is_at_32_pixels_throughout() -> None:
-    assert __main__.endless(tiny(size=40), 16).sizes == (32,)
+    assert bench.endless(tiny(size=40), 16).sizes == (32,)
 
 
 def test_ratios_are_medians_of_rounds() -> None:
     rates = {"loop": [10.0, 20.0, 90.0], "bare_step": [10.0, 40.0, 30.0], "plain_loop": [5.0] * 3}
-    figures = __main__.compared(rates)
+    figures = bench.compared(rates)
     assert figures["loop_by_bare_step"] == 1.0
     assert figures["loop_by_plain_loop"] == 4.0
     assert figures["images_per_second"] == {"loop": 20.0, "bare_step": 30.0, "plain_loop": 5.0}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from annotate.commands.label_counts import NO_CLASS, count
+from annotate.commands.status import NO_CLASS, count
 from annotate.labelling.tasks import Task
 from tests.annotate.builders import DEFAULT, choice
 

@@ -8,7 +8,7 @@ import torch
 
 from data.datasets.dataset import Dataset
 from tests.tiny import as_tensors, untrained
-from train.core import inference
+from train.core import model as models
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
@@ -19,9 +19,9 @@ def test_logits_do_not_depend_on_the_batches(
     model = replace(untrained(), size=size)
     shown: list[tuple[int, ...]] = []
     model.network.register_forward_pre_hook(lambda _, inputs: shown.append(tuple(inputs[0].shape)))
-    together = inference.logits(model, images)
-    monkeypatch.setattr(inference, "BATCH", 20)
-    assert torch.allclose(inference.logits(model, images), together, atol=1e-4)
+    together = models.logits(model, images)
+    monkeypatch.setattr(models, "BATCH", 20)
+    assert torch.allclose(models.logits(model, images), together, atol=1e-4)
     assert together.shape == (80, 10)
     many = {16: 20, 32: 20, 64: 5}[size]  # a batch of larger images takes no more memory
     assert shown == [(80, 3, size, size)] + [(many, 3, size, size)] * (80 // many)
@@ -38,6 +38,6 @@ def test_logits_do_not_depend_on_the_batches(
 def test_score_is_mean_cross_entropy_and_share_of_correct_predictions(
     logits: list[list[float]], labels: list[int], loss: float, accuracy: float
 ) -> None:
-    score = inference.score(torch.tensor(logits), torch.tensor(labels))
+    score = models.score(torch.tensor(logits), torch.tensor(labels))
     assert score.loss == pytest.approx(loss)
     assert score.accuracy == accuracy

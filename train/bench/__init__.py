@@ -1,1 +1,0 @@
-"""What training and prediction cost, measured in one run."""
