@@ -88,6 +88,7 @@ def text_of(env: Path) -> str:
 def _is_valid(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and parts.port != 0 and bool(parts.hostname)
-    except ValueError:  # of the port, or an address in brackets
+        host = (parts.hostname or "").encode("idna")  # which refuses empty and overlong parts
+        return parts.scheme in {"http", "https"} and parts.port != 0 and bool(host)
+    except ValueError:  # of the port, an address in brackets or the host
         return False
