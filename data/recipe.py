@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import accumulate
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -134,15 +133,6 @@ class Train(Group):
     def sizes(self) -> tuple[int, ...]:
         """The sides of the images in the parts of the run, in pixels."""
         return (*(part.size for part in self.progressive), self.size)
-
-    @property
-    def parts(self) -> tuple[tuple[int, int], ...]:
-        """The run as pairs of the epoch that a part ends before, and the side of its images in pixels.
-
-        Shares are rounded to whole epochs where a part ends.
-        """
-        ends = [round(share * self.epochs) for share in accumulate(part.share for part in self.progressive)]
-        return tuple(zip((*ends, self.epochs), self.sizes, strict=True))
 
 
 def too_few(train: Train, images: int) -> str:

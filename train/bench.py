@@ -12,6 +12,7 @@ all. Images are 32 x 32, whatever the recipe's `size` and `progressive`.
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -183,18 +184,6 @@ def compared(rates: Rates) -> dict[str, object]:
     }
 
 
-def report(figures: dict[str, Any]) -> str:
-    """Return the figures as text."""
-    lines = [
-        "recipe {recipe}, {optimiser}, {precision}, {device}, torch {torch}",
-        "batch {batch}, median of {rounds} rounds of {steps} steps",
-        *(f"{name:<10} {value:9.1f} images/s" for name, value in figures["images_per_second"].items()),
-        "loop / bare step   {loop_by_bare_step:.3f}",
-        "loop / plain loop  {loop_by_plain_loop:.3f}",
-    ]
-    return "\n".join(lines).format_map(figures)
-
-
 def main(
     batch: Annotated[int, typer.Option(min=1, help="images a step")] = 128,
     rounds: Annotated[int, typer.Option(min=1, help="rounds of each; the median counts")] = 5,
@@ -223,7 +212,7 @@ def main(
         "steps": steps,
         **compared(rates),
     }
-    print(report(figures))
+    print(json.dumps(figures, indent=2))
     if out:
         write_json(out, figures)
 

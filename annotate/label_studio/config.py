@@ -86,9 +86,11 @@ def text_of(env: Path) -> str:
 
 
 def _is_valid(url: str) -> bool:
+    import httpx  # takes a while
+
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna")  # which refuses empty and overlong parts
+        host = httpx.URL(url).raw_host.decode().encode("idna")  # what the client does with it
         return parts.scheme in {"http", "https"} and parts.port != 0 and bool(host)
-    except ValueError:  # of the port, an address in brackets or the host
+    except (httpx.InvalidURL, ValueError):
         return False

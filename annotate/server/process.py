@@ -20,6 +20,7 @@ from data.common.files import write_text
 
 HOST = "127.0.0.1"
 HOME = Path(".label-studio")
+GRACE = 15.0  # seconds to end in, before it is killed
 DATABASE = "label_studio.sqlite3"
 # Label Studio would hand its background jobs to any Redis of this machine, where no worker runs them. Without
 # `ping` it takes none for connected and runs them itself.
@@ -120,9 +121,10 @@ def wait(home: Path, account: Account) -> None:
     while not status:
         with suppress(httpx.HTTPError):  # not ready
             status = httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
-        if not status and running(home) is None:
+        if (not status and running(home) is None) or status not in {0, 200, 401, 403}:
+            problem = f"failed with HTTP {status}" if status else "ended before it answered"
             hint = "mend what the log names, then repeat the command; no label is lost."
-            raise failure("Label Studio ended before it answered", home / "log", hint, account.redacted)
+            raise failure(f"Label Studio {problem}", home / "log", hint, account.redacted)
         time.sleep(0.2)
     if status != 200:
         raise UserError(
@@ -139,5 +141,8 @@ def stop(home: Path) -> bool:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(server.pid)
             process.terminate()
+            with suppress(psutil.TimeoutExpired):
+                process.wait(GRACE)
+            process.kill()  # NoSuchProcess if it has ended
             process.wait()
     return server is not None

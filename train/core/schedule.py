@@ -7,6 +7,7 @@ momentum goes to `momentum_at_peak` and back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -47,3 +48,12 @@ class Schedule:
         """Return the momentum at a step, counted from 0."""
         low = self.params.momentum
         return self._between(step, low, self.params.momentum_at_peak, low)
+
+
+def parts(train: Train) -> list[tuple[int, int]]:
+    """Return a run's parts: the epoch that each ends before, and the side of its images in pixels.
+
+    Shares are rounded to whole epochs where a part ends.
+    """
+    ends = [round(share * train.epochs) for share in accumulate(part.share for part in train.progressive)]
+    return [*zip((*ends, train.epochs), train.sizes, strict=True)]

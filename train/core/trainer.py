@@ -22,7 +22,7 @@ from train.core.distributed import ALONE, World
 from train.core.model import Model
 from train.core.muon import Muon
 from train.core.network import ResNet, to_device
-from train.core.schedule import Schedule
+from train.core.schedule import Schedule, parts
 
 
 class Trainer:
@@ -79,7 +79,7 @@ class Trainer:
 
     def size(self, epoch: int) -> int:
         """Return the side of the images in an epoch, in pixels."""
-        return next((size for end, size in self.params.parts if epoch < end), self.params.size)
+        return next((size for end, size in parts(self.params) if epoch < end), self.params.size)
 
     def count(self, step: int) -> int:
         """Return how many images a step takes: the last one of an epoch has the rest."""

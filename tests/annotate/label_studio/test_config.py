@@ -51,6 +51,7 @@ def test_the_server_comes_from_the_environment_or_a_file(
         ("http://", TOKEN, "invalid URL"),
         ("http://a:port", TOKEN, "invalid URL"),
         ("http://label..org", TOKEN, "invalid URL"),
+        ("http://192.168.1.300:8080", TOKEN, "invalid URL"),
         ("http://a", "", "holds no token"),
         ("http://a", "5ecr\u00e9t", "holds no token"),
         ("http://a", "5ecret\n5ecret", "holds no token"),

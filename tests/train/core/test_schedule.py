@@ -5,7 +5,7 @@ import pytest
 
 from data import params
 from tests.tiny import ROOT, tiny
-from train.core.schedule import Schedule
+from train.core.schedule import Schedule, parts
 
 RECIPES = params.load(ROOT / "params.yaml").recipes
 
@@ -52,7 +52,7 @@ def test_any_number_of_epochs_has_the_whole_cycle(name: str, epochs: int) -> Non
         for share in (0.0, 0.1, 0.25, 0.6, 0.99):
             rates = [cycle.lr(int(share * cycle.total)) for cycle in (schedule, whole)]
             assert rates[0] == pytest.approx(rates[1], abs=0.02 * train.max_lr)
-    ends = [end for end, _ in train.parts]
+    ends = [end for end, _ in parts(train)]
     assert ends == sorted(ends)
     assert ends[-1] == epochs
 
